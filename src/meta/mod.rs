@@ -1,0 +1,8 @@
+//! Metadata: an ordered, transactional byte store behind one trait, and the sealing of every record
+//! before an engine sees it.
+
+mod engine;
+
+pub use engine::{
+    Capabilities, Durability, Isolation, MetaEngine, MetaError, MetaTxn,
+};

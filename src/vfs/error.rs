@@ -1,0 +1,69 @@
+//! What can go wrong with an operation. Protocols map these in their own `status.rs`.
+
+/// Why an operation failed. Every variant but the last three is an answer, not a fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Privilege is needed (`EPERM`).
+    #[error("the operation needs the owner or a privileged identity")]
+    NotPermitted,
+    /// No such entry (`ENOENT`).
+    #[error("no such file or directory")]
+    NotFound,
+    /// Mode bits forbid it (`EACCES`).
+    #[error("permission denied")]
+    Denied,
+    /// The name is taken (`EEXIST`).
+    #[error("the name exists")]
+    Exists,
+    /// A directory is needed (`ENOTDIR`).
+    #[error("not a directory")]
+    NotDirectory,
+    /// A directory is not allowed (`EISDIR`).
+    #[error("is a directory")]
+    IsDirectory,
+    /// An argument makes no sense (`EINVAL`).
+    #[error("invalid argument")]
+    Invalid,
+    /// Beyond the largest file (`EFBIG`).
+    #[error("the file would be too large")]
+    TooLarge,
+    /// No space left (`ENOSPC`).
+    #[error("no space left on the volume")]
+    NoSpace,
+    /// The quota is used up (`EDQUOT`).
+    #[error("the quota is used up")]
+    Quota,
+    /// Opened for reading only, or stopped writing after a failure (`EROFS`).
+    #[error("the volume is read-only")]
+    ReadOnly,
+    /// Too many hard links (`EMLINK`).
+    #[error("too many links")]
+    TooManyLinks,
+    /// A name of more than 255 bytes (`ENAMETOOLONG`).
+    #[error("the name is too long")]
+    NameTooLong,
+    /// The directory has entries (`ENOTEMPTY`).
+    #[error("the directory is not empty")]
+    NotEmpty,
+    /// The inode is gone (`ESTALE`).
+    #[error("the inode no longer exists")]
+    Stale,
+    /// A READDIR cookie that no listing gave.
+    #[error("the directory cookie has no position")]
+    BadCookie,
+    /// The guard of a SETATTR does not match the inode's ctime.
+    #[error("the file changed since it was looked at")]
+    GuardMismatch,
+    /// Not offered for this kind of inode.
+    #[error("not supported")]
+    NotSupported,
+    /// The store cannot be reached now; trying again later is right (`JUKEBOX`).
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
+    /// Another gateway has taken the volume over.
+    #[error("another gateway has taken over this volume; this one writes no more")]
+    Fenced,
+    /// Stored bytes are damaged, missing, or not ours (`EIO`).
+    #[error("input/output error: {0}")]
+    Io(String),
+}
