@@ -9,6 +9,7 @@ mod counters;
 mod dentry;
 mod extent_map;
 mod inode;
+mod property;
 mod segment;
 
 pub use compression::Compression;
@@ -16,4 +17,5 @@ pub use counters::{SegmentRecord, Usage, VolumeMarker, decode_next_inode, encode
 pub use dentry::{Dentry, DentryBucket};
 pub use extent_map::{ExtentMap, FrameRef};
 pub use inode::{FileKind, InodeRecord};
+pub use property::{PROPERTY_NAME_BYTES_MAX, PROPERTY_VALUE_BYTES_MAX, PropertyRecord};
 pub use segment::{DirectoryEntry, FOOTER_BYTES, SegmentFooter, decode_directory, encode_directory};
