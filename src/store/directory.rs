@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,16 +60,15 @@ impl DirectoryObjects {
 
     /// The file of `key`. Keys are relative and cannot climb out or reach into `.aside`.
     fn path(&self, key: &str) -> Result<PathBuf> {
-        let path = Path::new(key);
-        let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-        let aside = path.components().next() == Some(Component::Normal(ASIDE.as_ref()));
-        if key.is_empty() || key.ends_with('/') || !plain || aside || key.contains('\0') {
+        let plain = key.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        let aside = key.split('/').next() == Some(ASIDE);
+        if !plain || aside || key.contains('\0') {
             return Err(Error::new(
                 ErrorKind::ConfigInvalid,
                 "the key is not lawful in a directory",
             ));
         }
-        Ok(self.root.join(path))
+        Ok(self.root.join(key))
     }
 
     /// Writes `body` into a new file aside and syncs it.
@@ -105,7 +104,15 @@ impl DirectoryObjects {
     fn publish(&self, aside: &Path, target: &Path, rule: &WriteRule) -> io::Result<bool> {
         let parent = target.parent().unwrap_or(&self.root);
         for attempt in 0.. {
-            self.ensure_dir(parent)?;
+            if let Err(err) = self.ensure_dir(parent) {
+                // A directory that vanishes while it is made looks as if it were in the way.
+                let vanished =
+                    matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists);
+                if vanished && attempt < PLACE_ATTEMPTS {
+                    continue;
+                }
+                return Err(err);
+            }
             let placed = match rule {
                 WriteRule::Always => fs::rename(aside, target).map(|()| true),
                 WriteRule::IfAbsent => match fs::hard_link(aside, target) {

@@ -81,8 +81,12 @@ impl StoreError {
 #[must_use]
 pub(super) fn kind_of(err: &opendal::Error) -> StoreErrorKind {
     use opendal::ErrorKind as Kind;
-    if is_full(err) {
-        return StoreErrorKind::NoSpace;
+    match io_kind(err) {
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            return StoreErrorKind::NoSpace;
+        }
+        Some(_) if err.kind() == Kind::Unexpected => return StoreErrorKind::Unavailable,
+        _ => {}
     }
     match err.kind() {
         Kind::NotFound => StoreErrorKind::NotFound,
@@ -98,16 +102,16 @@ pub(super) fn kind_of(err: &opendal::Error) -> StoreErrorKind {
     }
 }
 
-/// Whether a full disk or a spent quota lies underneath.
-fn is_full(err: &opendal::Error) -> bool {
+/// What the operating system said, if it was asked.
+fn io_kind(err: &opendal::Error) -> Option<io::ErrorKind> {
     let mut next = std::error::Error::source(err);
     while let Some(source) = next {
         if let Some(io) = source.downcast_ref::<io::Error>() {
-            return matches!(io.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+            return Some(io.kind());
         }
         next = source.source();
     }
-    false
+    None
 }
 
 /// Longest part of a server's answer that is shown; some servers answer with whole web pages.
