@@ -5,3 +5,5 @@ pub mod format;
 pub mod meta;
 pub mod vfs;
 pub mod crypto;
+pub mod store;
+pub mod telemetry;
