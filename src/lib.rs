@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod format;
+pub mod keyslot;
 pub mod meta;
 pub mod vfs;
 pub mod crypto;
