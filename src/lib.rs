@@ -13,6 +13,7 @@ pub mod base;
 pub mod block;
 pub mod crypto;
 pub mod format;
+pub mod keyslot;
 pub mod meta;
 pub mod store;
 pub mod telemetry;
