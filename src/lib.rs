@@ -18,3 +18,8 @@ pub mod meta;
 pub mod store;
 pub mod telemetry;
 pub mod vfs;
+pub mod volume;
+
+#[cfg(feature = "testkit")]
+#[doc(hidden)]
+pub mod testkit;

@@ -70,7 +70,12 @@ impl Blocks {
         metrics::counter!("sealgate_segments_written_total").increment(1);
         metrics::counter!("sealgate_segment_bytes_written_total").increment(size);
         let created = self.clock.now().seconds;
-        Ok(WrittenSegment { segment, size: u32::try_from(size).unwrap_or(u32::MAX), frames, created })
+        Ok(WrittenSegment {
+            segment,
+            size: u32::try_from(size).unwrap_or(u32::MAX),
+            frames,
+            created,
+        })
     }
 
     /// Removes the objects of segments; those that are gone already are fine.

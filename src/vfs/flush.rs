@@ -135,9 +135,8 @@ impl Vfs {
         }
         self.set_trouble(outcome.all.clone());
         metrics::counter!("sealgate_flush_rounds_total").increment(1);
-        metrics::gauge!("sealgate_dirty_bytes").set(
-            f64::from(u32::try_from(self.dirty_bytes() >> 10).unwrap_or(u32::MAX)) * 1_024.0,
-        );
+        metrics::gauge!("sealgate_dirty_bytes")
+            .set(f64::from(u32::try_from(self.dirty_bytes() >> 10).unwrap_or(u32::MAX)) * 1_024.0);
         for (inode, waiter) in waiters {
             let own = inode.and_then(|inode| outcome.failed.get(&inode));
             let result = outcome.all.as_ref().or(own).map_or(Ok(()), |error| Err(error.clone()));
@@ -244,10 +243,7 @@ impl Vfs {
     }
 
     /// Packs the frames of all files into segments and stores those, several at a time.
-    async fn store_frames(
-        &self,
-        files: &mut [PreparedFile],
-    ) -> Result<Vec<WrittenSegment>, Error> {
+    async fn store_frames(&self, files: &mut [PreparedFile]) -> Result<Vec<WrittenSegment>, Error> {
         let mut packs: Vec<Vec<PlainFrame>> = Vec::new();
         let mut open: Vec<PlainFrame> = Vec::new();
         let mut open_bytes = 0;
@@ -290,13 +286,7 @@ impl Vfs {
     /// A file could not be flushed. Its content waits again, unless what it has to be merged with
     /// is damaged (`lose`): then it is lost, the verifier changes so that clients send again what
     /// they still have, and the next COMMIT of the file reports the error.
-    fn flush_failed(
-        &self,
-        cell: &Arc<InodeCell>,
-        error: Error,
-        lose: bool,
-        outcome: &mut Outcome,
-    ) {
+    fn flush_failed(&self, cell: &Arc<InodeCell>, error: Error, lose: bool, outcome: &mut Outcome) {
         let mut state = cell.state().lock();
         if !lose {
             let shrunk = state.dirty.undo_flush(self.extent_bytes());

@@ -48,8 +48,13 @@ impl Vfs {
             let taken = state.dirty.begin_flush(bytes.max(1));
             (taken, state.record.size, state.dirty.bytes() == 0)
         };
-        let mut prepared =
-            PreparedFile { cell: Arc::clone(&cell), frames: Vec::new(), inline: None, end: 0, took_all };
+        let mut prepared = PreparedFile {
+            cell: Arc::clone(&cell),
+            frames: Vec::new(),
+            inline: None,
+            end: 0,
+            took_all,
+        };
         let Some(extents) = taken else { return Ok(prepared) };
         let extent_len = u64::from(self.extent_bytes());
         if let Some((&last, pieces)) = extents.iter().next_back() {
@@ -190,8 +195,8 @@ impl Vfs {
             let keep = inline.len().min(to_usize(clip.min(to_u64(inline.len()))));
             let kept = inline.get(..keep).unwrap_or_default();
             let new = ExtentMap::Inline(Bytes::copy_from_slice(kept));
-            let grown = super::change::signed(new.used_bytes())
-                - super::change::signed(old.used_bytes());
+            let grown =
+                super::change::signed(new.used_bytes()) - super::change::signed(old.used_bytes());
             change.put_map(inode, 0, &old, new);
             return Ok(grown);
         }
@@ -208,8 +213,8 @@ impl Vfs {
                 }
             }
             let new = ExtentMap::Frames(frames);
-            grown += super::change::signed(new.used_bytes())
-                - super::change::signed(old.used_bytes());
+            grown +=
+                super::change::signed(new.used_bytes()) - super::change::signed(old.used_bytes());
             change.put_map(inode, index, &old, new);
         }
         for (_, frame) in stored.places.get(&inode).into_iter().flatten() {

@@ -85,8 +85,8 @@ impl Vfs {
     async fn find_orphans(&self) -> Result<(), Error> {
         let mut after: Option<bytes::Bytes> = None;
         loop {
-            let page = self.records().scan(&keys::orphans(), after.as_deref(), ORPHANS_PER_PAGE);
-            let page = page.await?;
+            let prefix = keys::orphans();
+            let page = self.records().scan(&prefix, after.as_deref(), ORPHANS_PER_PAGE).await?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(last.clone());
             let found = page.iter().filter_map(|(key, _)| keys::orphan_inode(key));
@@ -274,8 +274,8 @@ impl Vfs {
             (state.record_to_store(), state.dirty.flushing.is_some() || cell.is_pinned())
         };
         self.drop_link(&mut record);
-        let one_map = record.size
-            <= u64::from(self.extent_bytes()) * crate::base::limits::EXTENTS_PER_MAP;
+        let one_map =
+            record.size <= u64::from(self.extent_bytes()) * crate::base::limits::EXTENTS_PER_MAP;
         if record.nlink == 0 && !busy && one_map && record.kind != FileKind::Directory {
             let prefix = keys::properties_of(cell.id);
             if self.records().scan(&prefix, None, 1).await?.is_empty() {

@@ -126,8 +126,7 @@ impl Vfs {
         let to = self.bucket_locked(found.to.dir.id, found.to.hash).await?;
         let source = from.find(found.from.name).map(|entry| entry.inode);
         let target = to.find(found.to.name).map(|entry| entry.inode);
-        Ok(source == Some(found.source.id)
-            && target == found.target.as_ref().map(|cell| cell.id))
+        Ok(source == Some(found.source.id) && target == found.target.as_ref().map(|cell| cell.id))
     }
 
     async fn rename_locked(
