@@ -1,7 +1,8 @@
 //! Sealgate: an end-to-end encrypted volume in any object store, exported over NFSv3 and WebDAV.
 
 pub mod base;
+pub mod crypto;
 pub mod format;
 pub mod meta;
+pub mod nfs;
 pub mod vfs;
-pub mod crypto;
