@@ -69,3 +69,65 @@ impl FileHandle {
         (reserved == 0).then_some(Self { export, inode })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{KeyEpoch, VolumeId};
+    use crate::crypto::{CipherSuite, KeyTree, Secret};
+
+    fn keys(byte: u8) -> KeyTree {
+        let key = Secret::from_slice(&[byte; 32]).unwrap();
+        KeyTree::new(CipherSuite::Aes256Gcm, VolumeId::from_bytes([7; 16]), KeyEpoch::FIRST, &key)
+    }
+
+    fn handle() -> FileHandle {
+        FileHandle { export: ExportId::new(0x0102), inode: InodeId::new(0x0304_0506).unwrap() }
+    }
+
+    #[test]
+    fn a_handle_opens_in_every_process_that_has_the_volume_key() {
+        let bytes = handle().seal(keys(1).handles());
+        assert_eq!(bytes.len(), FILE_HANDLE_BYTES);
+        assert_eq!(bytes[..12], [1, 0, 1, 2, 0, 0, 0, 0, 3, 4, 5, 6]);
+        assert_eq!(FileHandle::open(&bytes, keys(1).handles()), Ok(handle()));
+        assert_eq!(FileHandle::open(&bytes, keys(2).handles()), Err(BadHandle));
+    }
+
+    #[test]
+    fn a_handle_with_any_bit_changed_does_not_open() {
+        let keys = keys(1);
+        let bytes = handle().seal(keys.handles());
+        for bit in 0..bytes.len() * 8 {
+            let mut bent = bytes.to_vec();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(FileHandle::open(&bent, keys.handles()), Err(BadHandle), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_handle_of_another_length_does_not_open_but_one_padded_for_version_1_does() {
+        let keys = keys(1);
+        let bytes = handle().seal(keys.handles());
+        for len in 0..=64 {
+            let mut resized = bytes.to_vec();
+            resized.resize(len, 0);
+            let fits = len == FILE_HANDLE_BYTES || len == FILE_HANDLE_V1_BYTES;
+            assert_eq!(FileHandle::open(&resized, keys.handles()).is_ok(), fits, "{len} bytes");
+        }
+        let mut padded = bytes.to_vec();
+        padded.extend_from_slice(&[0, 0, 0, 1]);
+        assert_eq!(FileHandle::open(&padded, keys.handles()), Err(BadHandle));
+    }
+
+    #[test]
+    fn what_the_mac_covers_is_still_checked() {
+        let keys = keys(1);
+        // Version 2; a reserved byte; inode 0.
+        for (version, reserved, inode) in [(2, 0, 9), (1, 1, 9), (1, 0, 0)] {
+            let claim = [version, reserved, 0, 0, 0, 0, 0, 0, 0, 0, 0, inode];
+            let bytes = [&claim[..], &keys.handles().mac(&claim)].concat();
+            assert_eq!(FileHandle::open(&bytes, keys.handles()), Err(BadHandle), "{claim:?}");
+        }
+    }
+}

@@ -42,3 +42,49 @@ pub fn fuzz_record(bytes: &[u8], step: usize) -> Vec<Bytes> {
     records.extend(assembler.take());
     records
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::limits::NFS_FRAGMENTS_MAX;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_decoder_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            prop_assert!(fuzz_call(&bytes) <= Procedure::ALL.len() + 6 + 1);
+        }
+
+        #[test]
+        fn no_words_make_a_decoder_panic(
+            words in proptest::collection::vec(prop_oneof![0_u32..70, any::<u32>()], 0..150),
+        ) {
+            let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_be_bytes).collect();
+            prop_assert!(fuzz_call(&bytes) <= Procedure::ALL.len() + 6 + 1);
+        }
+
+        #[test]
+        fn a_stream_gives_the_same_records_whatever_the_pieces(
+            fragments in proptest::collection::vec(
+                (proptest::collection::vec(any::<u8>(), 0..20), any::<bool>()),
+                0..NFS_FRAGMENTS_MAX,
+            ),
+            step in 1_usize..50,
+        ) {
+            let mut stream = Vec::new();
+            let mut expected = vec![Vec::new()];
+            for (bytes, last) in &fragments {
+                let mut mark = crate::nfs::record::mark(bytes.len());
+                mark[0] &= if *last { 0xff } else { 0x7f };
+                stream.extend_from_slice(&mark);
+                stream.extend_from_slice(bytes);
+                expected.last_mut().unwrap().extend_from_slice(bytes);
+                if *last {
+                    expected.push(Vec::new());
+                }
+            }
+            expected.pop();
+            prop_assert_eq!(fuzz_record(&stream, step), expected);
+        }
+    }
+}

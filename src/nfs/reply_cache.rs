@@ -203,7 +203,7 @@ mod tests {
     fn run(cache: &ReplyCache, key: RequestKey, now: Duration) -> Ticket {
         match cache.begin(key, now) {
             Begin::Run(ticket) => ticket,
-            other => panic!("{other:?}"),
+            Begin::Replay(_) | Begin::Wait(_) => panic!("xid {} ran before", key.xid),
         }
     }
 

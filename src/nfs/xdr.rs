@@ -110,7 +110,8 @@ impl XdrDecoder {
         const { assert!(N.is_multiple_of(4), "fixed opaques of this protocol have no padding") };
         let end = self.end_of(N)?;
         let bytes = self.bytes.get(self.offset..end).unwrap_or_default();
-        let out = bytes.try_into().expect("end_of checked that N bytes are there");
+        let short = XdrError::Short { offset: self.offset, wanted: N, left: self.left() };
+        let out = bytes.try_into().map_err(|_| short)?;
         self.offset = end;
         Ok(out)
     }
