@@ -18,11 +18,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::base::limits::NFS_REQUESTS_PER_CONNECTION_MAX;
+use crate::base::limits::{NFS_RECORD_BYTES_MAX, NFS_REQUESTS_PER_CONNECTION_MAX};
 use crate::base::{Clock, to_u32};
 use crate::nfs::context::Context;
 use crate::nfs::dispatch::Prepared;
 use crate::nfs::metrics;
+use crate::nfs::mount::REPLY_BYTES_MAX;
 use crate::nfs::record::{self, RecordAssembler, RecordError};
 use crate::nfs::reply::Reply;
 
@@ -30,12 +31,18 @@ use crate::nfs::reply::Reply;
 const READ_BUFFER_BYTES: usize = 64 << 10;
 /// Replies are sent together up to this size.
 const BATCH_BYTES: usize = 1 << 20;
+/// How long a closed connection may take to be closed by the client too.
+const LINGER: Duration = Duration::from_secs(2);
 /// Memory is counted in this unit, so that a semaphore can count it.
 const BUDGET_UNIT_BYTES: usize = 1 << 10;
 /// How many connections can fill the budget of all of them.
 const BUDGET_SHARES: usize = 8;
 /// A connection's budget holds at least one request of the largest size with its reply.
 const CONNECTION_BUDGET_MIN_BYTES: usize = 4 << 20;
+
+// A request that asked for more than the whole budget would wait for ever.
+const _: () = assert!(2 * NFS_RECORD_BYTES_MAX <= CONNECTION_BUDGET_MIN_BYTES);
+const _: () = assert!(NFS_RECORD_BYTES_MAX + REPLY_BYTES_MAX <= CONNECTION_BUDGET_MIN_BYTES);
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -150,10 +157,27 @@ where
     };
     // With the last sender gone, the writer ends when the last running request is answered.
     drop(requests);
-    match write.await {
-        Ok(()) => ended,
-        Err(failed) => failed,
+    if let Err(failed) = write.await {
+        return failed;
     }
+    if !matches!(ended, Closed::ByClient) {
+        linger(&shared, &mut reader).await;
+    }
+    ended
+}
+
+/// Reads on and forgets until the client closes as well, for a bounded time. Closing a socket
+/// with unread bytes resets the connection, and a reset takes back replies that the client has
+/// not read yet.
+async fn linger<R: AsyncRead + Unpin>(shared: &Shared, reader: &mut BufReader<R>) {
+    let discard = async {
+        while let Ok(bytes @ [_, ..]) = reader.fill_buf().await {
+            let len = bytes.len();
+            reader.consume(len);
+        }
+    };
+    // Whether the client closed or the time is over, the socket is closed next.
+    let _closed = within(shared.clock(), LINGER, discard).await;
 }
 
 impl Requests {
