@@ -1,13 +1,14 @@
 //! Connections: many requests at once, limits, slow and rude clients, stopping.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nfs3_types::nfs3::{GETATTR3args, READ3args, stable_how};
 use sealgate::nfs::NfsOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{NFS, Server, call, credential, pack};
+use crate::support::{NFS, Server, call, credential, pack, world};
 
 #[tokio::test]
 async fn five_hundred_requests_sent_in_one_go_are_all_answered() {
@@ -28,6 +29,24 @@ async fn five_hundred_requests_sent_in_one_go_are_all_answered() {
         answered.insert(u32::from_be_bytes(reply[..4].try_into().unwrap()));
     }
     assert_eq!(answered, (0..500).collect());
+}
+
+#[tokio::test]
+async fn handles_survive_a_restart_and_the_write_verifier_does_not() {
+    let world = world();
+    let vfs = world.started().await;
+    let server = Server::start_on(Arc::clone(&vfs), NfsOptions::default());
+    let mut client = server.client(0).await;
+    let file = client.create("f").await;
+    let written = client.write(&file, 0, b"kept", stable_how::FILE_SYNC).await;
+    drop(server);
+    vfs.shutdown().await.unwrap();
+    let server = Server::start_on(world.start().await, NfsOptions::default());
+    let mut client = server.client(0).await;
+    assert_eq!(client.lookup("f").await.unwrap().data, file.data);
+    assert_eq!(client.read(&file, 0, 10).await, (b"kept".to_vec(), true));
+    let again = client.write(&file, 0, b"more", stable_how::UNSTABLE).await;
+    assert_ne!(again.verf.0, written.verf.0, "clients see that memory was lost");
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use nfs3_types::nfs3::{
 };
 use nfs3_types::rpc::{auth_unix, call_body, msg_body, opaque_auth, rpc_msg};
 use nfs3_types::xdr_codec::{Opaque, Pack};
+use sealgate::crypto::CipherSuite;
 use sealgate::nfs::{NfsOptions, NfsServer};
+use sealgate::testkit::World;
 use sealgate::vfs::Vfs;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -71,9 +73,14 @@ impl Drop for Server {
     }
 }
 
+/// A world in memory whose volume needs no secret: deriving one takes longer than most tests.
+pub(crate) fn world() -> World {
+    World { encryption: CipherSuite::None, ..World::memory() }
+}
+
 /// An empty volume in memory.
 pub(crate) async fn new_vfs() -> Arc<Vfs> {
-    Arc::new(Vfs::testing())
+    world().started().await
 }
 
 pub(crate) fn credential(uid: u32) -> opaque_auth<'static> {
