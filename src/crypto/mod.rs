@@ -5,8 +5,13 @@ pub struct HandleMac;
 impl HandleMac {
     /// 16 bytes of MAC.
     #[must_use]
-    pub fn mac(&self, bytes: &[u8]) -> [u8; 16] { let _ = bytes; [0; 16] }
+    pub fn mac(&self, bytes: &[u8]) -> [u8; 16] {
+        let _ = bytes;
+        [0; 16]
+    }
     /// Constant-time check.
     #[must_use]
-    pub fn verify(&self, bytes: &[u8], mac: &[u8]) -> bool { self.mac(bytes) == mac }
+    pub fn verify(&self, bytes: &[u8], mac: &[u8]) -> bool {
+        self.mac(bytes) == mac
+    }
 }

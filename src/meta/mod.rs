@@ -3,6 +3,4 @@
 
 mod engine;
 
-pub use engine::{
-    Capabilities, Durability, Isolation, MetaEngine, MetaError, MetaTxn,
-};
+pub use engine::{Capabilities, Durability, Isolation, MetaEngine, MetaError, MetaTxn};
