@@ -1,17 +1,20 @@
-//! Stub of the cryptography until the real module lands (see SIGNATURES.rs).
-/// MAC of NFS file handles.
-#[derive(Debug)]
-pub struct HandleMac;
-impl HandleMac {
-    /// 16 bytes of MAC.
-    #[must_use]
-    pub fn mac(&self, bytes: &[u8]) -> [u8; 16] {
-        let _ = bytes;
-        [0; 16]
-    }
-    /// Constant-time check.
-    #[must_use]
-    pub fn verify(&self, bytes: &[u8], mac: &[u8]) -> bool {
-        self.mac(bytes) == mac
-    }
-}
+//! Pure cryptography: bytes in, bytes out. No I/O, no clock; randomness is an argument.
+//!
+//! Owns: secrets in locked memory, password derivation, the key tree, sealing and opening, and one
+//! binding (AAD) type per sealed thing. Guarantees: nothing opens under another binding.
+
+pub mod aead;
+pub mod binding;
+mod kdf;
+mod password;
+mod records;
+mod secret;
+mod segments;
+
+pub use aead::OpenError;
+pub use binding::{FrameBinding, SlotBinding};
+pub use kdf::{CipherSuite, HandleMac, HeaderMac, KeyRing, KeyTree, NameHasher};
+pub use password::{PasswordError, PasswordKeys, PasswordParams, SecretId, derive_password};
+pub use records::RecordCipher;
+pub use secret::{Passphrase, PassphraseError, Secret, harden_process};
+pub use segments::SegmentCipher;
