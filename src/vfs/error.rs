@@ -1,5 +1,10 @@
 //! What can go wrong with an operation. Protocols map these in their own `status.rs`.
 
+use crate::base::CodecError;
+use crate::block::BlockError;
+use crate::meta::{MetaError, RecordError, RecordKey};
+use crate::store::StoreErrorKind;
+
 /// Why an operation failed. Every variant but the last three is an answer, not a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -66,4 +71,57 @@ pub enum Error {
     /// Stored bytes are damaged, missing, or not ours (`EIO`).
     #[error("input/output error: {0}")]
     Io(String),
+}
+
+impl Error {
+    /// A record that opens and does not decode.
+    pub(super) fn layout(key: &RecordKey, error: CodecError) -> Self {
+        RecordError::Layout { key: key.clone(), error }.into()
+    }
+
+    /// Whether waiting and trying again may help.
+    pub(super) const fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<RecordError> for Error {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Engine(MetaError::Fenced) => Self::Fenced,
+            RecordError::Engine(MetaError::Unavailable(reason)) => Self::Unavailable(reason),
+            RecordError::Engine(MetaError::Conflict) => {
+                Self::Unavailable("the transaction conflicts with another".to_owned())
+            }
+            RecordError::Engine(MetaError::Closed(_)) => Self::ReadOnly,
+            RecordError::Engine(MetaError::Corrupt(_))
+            | RecordError::Refused { .. }
+            | RecordError::Layout { .. } => {
+                metrics::counter!("sealgate_records_refused_total").increment(1);
+                tracing::error!(%error, "a metadata record cannot be used");
+                Self::Io(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<BlockError> for Error {
+    fn from(error: BlockError) -> Self {
+        if let BlockError::Store(store) = &error {
+            match store.kind() {
+                StoreErrorKind::Unavailable | StoreErrorKind::Conflict => {
+                    return Self::Unavailable(error.to_string());
+                }
+                StoreErrorKind::NoSpace => return Self::NoSpace,
+                StoreErrorKind::NotFound
+                | StoreErrorKind::AlreadyExists
+                | StoreErrorKind::Denied
+                | StoreErrorKind::Incapable
+                | StoreErrorKind::Invalid
+                | StoreErrorKind::Corrupt => {}
+            }
+        }
+        tracing::error!(%error, "content cannot be read or written");
+        Self::Io(error.to_string())
+    }
 }

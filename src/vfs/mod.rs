@@ -5,13 +5,28 @@
 //! what [`Vfs::commit`] answered is durable. Leaves to others: sealing and placing content
 //! (`block`), keeping records (`meta`), statuses and handles (`nfs`, `webdav`).
 
+mod access;
 mod attr;
+mod budget;
+mod caches;
+mod cell;
+mod change;
+mod dirty;
 mod error;
-mod skeleton;
+mod flush;
+mod flush_file;
+mod ids;
+mod ops;
+mod options;
+mod reclaim;
+mod segments;
+mod start;
 
 pub use attr::{
     Access, Attr, Committed, CreateMode, Created, DirEntry, DirPage, FileKind, Identity, Linked,
     PreAttr, ReadData, Renamed, SetAttr, SetTime, Stability, StatFs, Wcc, Written,
 };
+pub use cell::Pin;
 pub use error::Error;
-pub use skeleton::{Pin, Vfs};
+pub use options::{MetadataSync, VfsOptions};
+pub use start::Vfs;
