@@ -5,5 +5,6 @@ pub mod base;
 pub mod crypto;
 pub mod format;
 pub mod meta;
+pub mod store;
 pub mod telemetry;
 pub mod vfs;
