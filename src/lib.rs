@@ -4,6 +4,7 @@ pub mod admin;
 pub mod base;
 pub mod crypto;
 pub mod format;
+pub mod keyslot;
 pub mod meta;
 pub mod store;
 pub mod telemetry;

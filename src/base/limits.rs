@@ -38,6 +38,12 @@ pub const RECORD_BYTES_MAX: usize = 96 << 10;
 pub const HEADER_BYTES_MAX: usize = 256 << 10;
 /// Key slots in one header.
 pub const SLOTS_MAX: usize = 32;
+/// Key epochs of one volume that may be alive at once; with the slots it bounds the header.
+pub const KEY_EPOCHS_MAX: usize = 32;
+/// Characters in the name of a volume and in the label of a key slot.
+pub const LABEL_CHARS_MAX: usize = 64;
+/// Characters in the id of a key management service's key: the longest that AWS takes.
+pub const SSE_KEY_ID_CHARS_MAX: usize = 2_048;
 
 /// Shortest secret a person may choose, in characters.
 pub const SECRET_CHARS_MIN: usize = 8;
