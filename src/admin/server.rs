@@ -44,6 +44,13 @@ pub struct AdminServer {
 }
 
 impl AdminServer {
+    /// Takes a bound listener. Binding comes first and alone, because the state to answer from
+    /// names every bound address, this one too.
+    #[must_use]
+    pub const fn new(listener: TcpListener, state: AdminState, options: AdminOptions) -> Self {
+        Self { listener, state, options }
+    }
+
     /// Binds `addr`. Connections wait in the kernel's queue until [`AdminServer::serve`].
     ///
     /// # Errors
@@ -53,7 +60,7 @@ impl AdminServer {
         state: AdminState,
         options: AdminOptions,
     ) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(addr).await?, state, options })
+        Ok(Self::new(TcpListener::bind(addr).await?, state, options))
     }
 
     /// The bound address, with the port that was picked for port 0.
@@ -110,7 +117,7 @@ async fn connection(
     clock: &dyn Clock,
     stop: &CancellationToken,
 ) {
-    metrics::gauge!(names::CONNECTIONS, "protocol" => "admin").increment(1.0);
+    metrics::gauge!(names::ADMIN_CONNECTIONS).increment(1.0);
     let service = TowerToHyperService::new(router(state));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -133,12 +140,11 @@ async fn connection(
             }
         }
     }
-    metrics::gauge!(names::CONNECTIONS, "protocol" => "admin").decrement(1.0);
+    metrics::gauge!(names::ADMIN_CONNECTIONS).decrement(1.0);
 }
 
 fn refused(reason: &'static str) {
-    metrics::counter!(names::CONNECTIONS_REFUSED, "protocol" => "admin", "reason" => reason)
-        .increment(1);
+    metrics::counter!(names::ADMIN_CONNECTIONS_REFUSED, "reason" => reason).increment(1);
 }
 
 /// Time for one request head to arrive.

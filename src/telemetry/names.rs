@@ -1,49 +1,51 @@
-//! Every metric of the gateway: its name, kind, unit and what it says.
+//! Metric names: those of the layers below the protocols, and the help text of every metric.
 //!
-//! A metric is counted with the `metrics` macros and one of these names, never with a literal, so
-//! that `/metrics`, its help texts and the documentation cannot drift apart. Labels never carry a
-//! file name, an inode or a client address: label values come from small fixed sets.
+//! A layer counts with a constant, never with a literal. The protocols keep theirs in their own
+//! `metrics` file, because nothing here may know them; their help texts stand here all the same,
+//! and a test of the daemon compares the two. Labels never carry a file name, an inode or a client
+//! address: label values come from small fixed sets.
 
 use metrics::Unit;
 
-/// Requests answered, by `protocol`, `operation` and `status`.
-pub const REQUESTS: &str = "sealgate_requests_total";
-/// Time from a request's last byte to its reply, by `protocol` and `operation`.
-pub const REQUEST_SECONDS: &str = "sealgate_request_seconds";
-/// Requests under way, by `protocol`.
-pub const REQUESTS_ACTIVE: &str = "sealgate_requests_active";
-/// Content moved for clients, by `protocol` and `direction` (`read`, `write`).
-pub const CONTENT_BYTES: &str = "sealgate_content_bytes_total";
-/// Bytes from clients that no decoder accepts, by `protocol` and `reason`.
-pub const MALFORMED: &str = "sealgate_malformed_total";
-/// Connections open now, by `protocol`.
-pub const CONNECTIONS: &str = "sealgate_connections";
-/// Connections refused, by `protocol` and `reason` (`network`, `limit`).
-pub const CONNECTIONS_REFUSED: &str = "sealgate_connections_refused_total";
-/// Cache lookups, by `cache` and `outcome` (`hit`, `miss`).
-pub const CACHE_LOOKUPS: &str = "sealgate_cache_lookups_total";
-/// Bytes held by a cache, by `cache`.
-pub const CACHE_BYTES: &str = "sealgate_cache_bytes";
-/// Content written by clients and not yet in the store.
-pub const DIRTY_BYTES: &str = "sealgate_dirty_bytes";
-/// Flushes of content and metadata, by `outcome`.
-pub const FLUSHES: &str = "sealgate_flushes_total";
-/// Time of one flush.
-pub const FLUSH_SECONDS: &str = "sealgate_flush_seconds";
-/// Requests to the object store, by `operation` and `outcome`.
+/// Counter: requests to the store, by `operation` and `outcome`.
 pub const STORE_REQUESTS: &str = "sealgate_store_requests_total";
-/// Time of one request to the object store, by `operation`.
+/// Histogram: seconds a request to the store took, retries included, by `operation`.
 pub const STORE_REQUEST_SECONDS: &str = "sealgate_store_request_seconds";
-/// Bytes moved to and from the object store, by `operation`.
+/// Counter: bytes moved to and from the store, by `direction` (`in`, `out`).
 pub const STORE_BYTES: &str = "sealgate_store_bytes_total";
-/// Stored bytes that did not open, by `kind` (`frame`, `record`, `segment`, `header`).
+/// Counter: requests that were sent again after a temporary failure, by `operation`.
+pub const STORE_RETRIES: &str = "sealgate_store_retries_total";
+
+/// Counter: flushes of the metadata engine, by `outcome`.
+pub const META_FLUSHES: &str = "sealgate_meta_flushes_total";
+/// Counter: callers that waited for a flush; divided by the flushes it tells how many share one.
+pub const META_FLUSH_WAITERS: &str = "sealgate_meta_flush_waiters_total";
+/// Histogram: seconds one flush of the metadata engine took.
+pub const META_FLUSH_SECONDS: &str = "sealgate_meta_flush_seconds";
+
+/// Counter: cache lookups, by `cache` and `outcome` (`hit`, `miss`).
+pub const CACHE_LOOKUPS: &str = "sealgate_cache_lookups_total";
+/// Gauge: bytes held by a cache, by `cache`.
+pub const CACHE_BYTES: &str = "sealgate_cache_bytes";
+/// Gauge: content written by clients that the store does not have yet.
+pub const DIRTY_BYTES: &str = "sealgate_dirty_bytes";
+/// Counter: flushes of content and its metadata, by `outcome`.
+pub const FLUSHES: &str = "sealgate_flushes_total";
+/// Histogram: seconds one flush of content took.
+pub const FLUSH_SECONDS: &str = "sealgate_flush_seconds";
+/// Counter: stored bytes that did not open, by `kind` (`frame`, `record`, `segment`, `header`).
 pub const DAMAGED: &str = "sealgate_damaged_total";
-/// 1 while the volume can be served, 0 while it cannot.
+
+/// Gauge: 1 while requests are served in full, 0 while not.
 pub const READY: &str = "sealgate_ready";
-/// 1 after another gateway took the volume over.
+/// Gauge: 1 after another gateway took the volume over.
 pub const FENCED: &str = "sealgate_fenced";
-/// 1, with the version of the gateway as a label.
+/// Gauge: 1, with the `version` of the gateway.
 pub const BUILD_INFO: &str = "sealgate_build_info";
+/// Gauge: admin connections open now.
+pub const ADMIN_CONNECTIONS: &str = "sealgate_admin_connections";
+/// Counter: admin connections refused, by `reason` (`network`, `limit`).
+pub const ADMIN_CONNECTIONS_REFUSED: &str = "sealgate_admin_connections_refused_total";
 
 /// How a metric behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,25 +60,77 @@ pub enum Kind {
 
 /// Name, kind, unit and help text of every metric.
 pub const ALL: &[(&str, Kind, Unit, &str)] = &[
-    (REQUESTS, Kind::Counter, Unit::Count, "Requests answered."),
-    (REQUEST_SECONDS, Kind::Histogram, Unit::Seconds, "Time from a request to its reply."),
-    (REQUESTS_ACTIVE, Kind::Gauge, Unit::Count, "Requests under way."),
-    (CONTENT_BYTES, Kind::Counter, Unit::Bytes, "Content read and written by clients."),
-    (MALFORMED, Kind::Counter, Unit::Count, "Client bytes that no decoder accepts."),
-    (CONNECTIONS, Kind::Gauge, Unit::Count, "Client connections open now."),
-    (CONNECTIONS_REFUSED, Kind::Counter, Unit::Count, "Client connections refused."),
-    (CACHE_LOOKUPS, Kind::Counter, Unit::Count, "Cache lookups."),
-    (CACHE_BYTES, Kind::Gauge, Unit::Bytes, "Bytes held by a cache."),
-    (DIRTY_BYTES, Kind::Gauge, Unit::Bytes, "Content written and not yet in the store."),
-    (FLUSHES, Kind::Counter, Unit::Count, "Flushes of content and metadata."),
-    (FLUSH_SECONDS, Kind::Histogram, Unit::Seconds, "Time of one flush."),
     (STORE_REQUESTS, Kind::Counter, Unit::Count, "Requests to the object store."),
     (STORE_REQUEST_SECONDS, Kind::Histogram, Unit::Seconds, "Time of one store request."),
     (STORE_BYTES, Kind::Counter, Unit::Bytes, "Bytes moved to and from the object store."),
+    (STORE_RETRIES, Kind::Counter, Unit::Count, "Store requests sent again."),
+    (META_FLUSHES, Kind::Counter, Unit::Count, "Flushes of the metadata engine."),
+    (META_FLUSH_WAITERS, Kind::Counter, Unit::Count, "Callers that waited for a metadata flush."),
+    (META_FLUSH_SECONDS, Kind::Histogram, Unit::Seconds, "Time of one metadata flush."),
+    (CACHE_LOOKUPS, Kind::Counter, Unit::Count, "Cache lookups."),
+    (CACHE_BYTES, Kind::Gauge, Unit::Bytes, "Bytes held by a cache."),
+    (DIRTY_BYTES, Kind::Gauge, Unit::Bytes, "Content written and not yet in the store."),
+    (FLUSHES, Kind::Counter, Unit::Count, "Flushes of content and its metadata."),
+    (FLUSH_SECONDS, Kind::Histogram, Unit::Seconds, "Time of one flush of content."),
     (DAMAGED, Kind::Counter, Unit::Count, "Stored bytes that did not open."),
-    (READY, Kind::Gauge, Unit::Count, "1 while the volume can be served."),
+    (READY, Kind::Gauge, Unit::Count, "1 while requests are served in full."),
     (FENCED, Kind::Gauge, Unit::Count, "1 after another gateway took the volume over."),
     (BUILD_INFO, Kind::Gauge, Unit::Count, "1, labelled with the version of the gateway."),
+    (ADMIN_CONNECTIONS, Kind::Gauge, Unit::Count, "Admin connections open now."),
+    (ADMIN_CONNECTIONS_REFUSED, Kind::Counter, Unit::Count, "Admin connections refused."),
+    ("sealgate_nfs_requests_total", Kind::Counter, Unit::Count, "NFS requests answered."),
+    ("sealgate_nfs_request_seconds", Kind::Histogram, Unit::Seconds, "Time of one NFS request."),
+    ("sealgate_nfs_read_bytes_total", Kind::Counter, Unit::Bytes, "Content sent over NFS."),
+    ("sealgate_nfs_write_bytes_total", Kind::Counter, Unit::Bytes, "Content taken over NFS."),
+    ("sealgate_nfs_connections", Kind::Gauge, Unit::Count, "NFS connections open now."),
+    (
+        "sealgate_nfs_connections_refused_total",
+        Kind::Counter,
+        Unit::Count,
+        "NFS connections closed as they came.",
+    ),
+    (
+        "sealgate_nfs_connections_closed_total",
+        Kind::Counter,
+        Unit::Count,
+        "NFS connections closed by the gateway.",
+    ),
+    (
+        "sealgate_nfs_decode_failures_total",
+        Kind::Counter,
+        Unit::Count,
+        "NFS records and calls that do not decode.",
+    ),
+    ("sealgate_nfs_replays_total", Kind::Counter, Unit::Count, "NFS replies given again."),
+    ("sealgate_nfs_panics_total", Kind::Counter, Unit::Count, "NFS requests that hit a bug."),
+    ("sealgate_webdav_requests_total", Kind::Counter, Unit::Count, "WebDAV requests answered."),
+    (
+        "sealgate_webdav_request_seconds",
+        Kind::Histogram,
+        Unit::Seconds,
+        "Time from the head of a WebDAV request to the head of its answer.",
+    ),
+    (
+        "sealgate_webdav_received_bytes_total",
+        Kind::Counter,
+        Unit::Bytes,
+        "Body bytes received over WebDAV.",
+    ),
+    ("sealgate_webdav_sent_bytes_total", Kind::Counter, Unit::Bytes, "Body bytes sent over WebDAV."),
+    ("sealgate_webdav_connections", Kind::Gauge, Unit::Count, "WebDAV connections open now."),
+    (
+        "sealgate_webdav_peers_refused_total",
+        Kind::Counter,
+        Unit::Count,
+        "WebDAV connections from outside the allowed networks.",
+    ),
+    ("sealgate_webdav_locks", Kind::Gauge, Unit::Count, "WebDAV locks held."),
+    (
+        "sealgate_webdav_held_operations_total",
+        Kind::Counter,
+        Unit::Count,
+        "WebDAV operations held while the store was away.",
+    ),
 ];
 
 /// Gives the installed recorder the help text and unit of every metric.

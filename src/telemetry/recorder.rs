@@ -70,14 +70,13 @@ mod tests {
     #[test]
     fn latencies_are_rendered_as_buckets_with_help() {
         let handle = install_recorder().unwrap();
-        metrics::histogram!(names::REQUEST_SECONDS, "protocol" => "nfs", "operation" => "read")
-            .record(0.003);
-        metrics::counter!(names::REQUESTS, "protocol" => "nfs", "operation" => "read", "status" => "ok")
+        metrics::histogram!(names::STORE_REQUEST_SECONDS, "operation" => "read").record(0.003);
+        metrics::counter!(names::STORE_REQUESTS, "operation" => "read", "outcome" => "ok")
             .increment(1);
         handle.fold();
         let text = handle.render();
-        assert!(text.contains("# HELP sealgate_requests_total Requests answered."), "{text}");
-        assert!(text.contains("sealgate_request_seconds_bucket"), "{text}");
+        assert!(text.contains("# HELP sealgate_store_requests_total Requests to"), "{text}");
+        assert!(text.contains("sealgate_store_request_seconds_bucket"), "{text}");
         assert!(text.contains("le=\"0.005\"} 1"), "{text}");
         assert!(text.contains("sealgate_build_info{version="), "{text}");
         assert!(matches!(install_recorder(), Err(RecorderError::AlreadyInstalled)));
