@@ -10,7 +10,7 @@ mod xaes;
 
 pub use xaes::{XAES_NONCE_BYTES, Xaes256Gcm};
 
-use crate::base::Random;
+use crate::base::{Random, to_u64};
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit};
 use aws_lc_rs::aead as lc;
@@ -146,7 +146,7 @@ impl UnkeyedTag {
         let mut hash = Sha256::new();
         hash.update(b"sealgate unkeyed tag");
         for part in [nonce, aad, bytes] {
-            hash.update(crate::base::to_u64(part.len()).to_be_bytes());
+            hash.update(to_u64(part.len()).to_be_bytes());
             hash.update(part);
         }
         let hash: [u8; 32] = hash.finalize().into();

@@ -13,7 +13,6 @@ use super::aead::{
 };
 use super::binding::{Binding, RecordBinding};
 use super::kdf::CipherSuite;
-use super::secret::Secret;
 
 /// The only version of the layout.
 const RECORD_VERSION: u8 = 1;
@@ -45,10 +44,10 @@ impl RecordCipher {
         suite: CipherSuite,
         volume: VolumeId,
         epoch: KeyEpoch,
-        key: &Secret<KEY_BYTES>,
+        key: &[u8; KEY_BYTES],
     ) -> Self {
         let sealer = match suite {
-            CipherSuite::Aes256Gcm => Sealer::Xaes(Box::new(Xaes256Gcm::new(key.expose()))),
+            CipherSuite::Aes256Gcm => Sealer::Xaes(Box::new(Xaes256Gcm::new(key))),
             CipherSuite::None => Sealer::Unkeyed,
         };
         Self { volume, epoch, sealer }
@@ -135,8 +134,8 @@ mod tests {
     const SUITES: [CipherSuite; 2] = [CipherSuite::Aes256Gcm, CipherSuite::None];
 
     fn cipher(suite: CipherSuite, volume: u8, epoch: u32) -> RecordCipher {
-        let key = Secret::init(|out| out.fill(9));
-        RecordCipher::new(suite, VolumeId::from_bytes([volume; 16]), KeyEpoch::new(epoch), &key)
+        let volume = VolumeId::from_bytes([volume; 16]);
+        RecordCipher::new(suite, volume, KeyEpoch::new(epoch), &[9; 32])
     }
 
     #[test]

@@ -182,4 +182,27 @@ mod tests {
         });
         assert!(flags.unwrap().split(' ').any(|flag| flag == "dd"), "{flags:?}");
     }
+
+    /// Method: hardening cannot be undone, so a second run of this test alone is hardened.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_hardened_process_leaves_no_core_dump() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        const CHILD: &str = "SEALGATE_TEST_HARDENED";
+        if std::env::var_os(CHILD).is_some() {
+            harden_process();
+            assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+            let core = getrlimit(Resource::Core);
+            assert_eq!((core.current, core.maximum), (Some(0), Some(0)));
+            return;
+        }
+        let name = "crypto::secret::tests::a_hardened_process_leaves_no_core_dump";
+        let out = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && text.contains("1 passed"), "{text}");
+    }
 }

@@ -9,7 +9,6 @@ use std::fmt;
 use super::aead::{Aead, AwsLcAead, KEY_BYTES, NONCE_BYTES, OpenError, TAG_BYTES, UnkeyedTag};
 use super::binding::{Binding, DirectoryBinding, FrameBinding};
 use super::kdf::CipherSuite;
-use super::secret::Secret;
 
 /// The nonce of the directory. Frame nonces start with eight zero bytes, so none is like it.
 const DIRECTORY_NONCE: [u8; NONCE_BYTES] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -21,9 +20,9 @@ pub struct SegmentCipher {
 
 impl SegmentCipher {
     /// Prepares the cipher of the segment that `key` was derived for.
-    pub(super) fn new(suite: CipherSuite, key: &Secret<KEY_BYTES>) -> Self {
+    pub(super) fn new(suite: CipherSuite, key: &[u8; KEY_BYTES]) -> Self {
         let aead: Box<dyn Aead> = match suite {
-            CipherSuite::Aes256Gcm => Box::new(AwsLcAead::new(key.expose())),
+            CipherSuite::Aes256Gcm => Box::new(AwsLcAead::new(key)),
             CipherSuite::None => Box::new(UnkeyedTag),
         };
         Self { aead }
@@ -115,7 +114,7 @@ mod tests {
     const SUITES: [CipherSuite; 2] = [CipherSuite::Aes256Gcm, CipherSuite::None];
 
     fn cipher(suite: CipherSuite) -> SegmentCipher {
-        SegmentCipher::new(suite, &Secret::init(|out| out.fill(9)))
+        SegmentCipher::new(suite, &[9; 32])
     }
 
     #[test]

@@ -3,6 +3,7 @@ use super::*;
 use crate::base::limits::{HEADER_BYTES_MAX, KEY_EPOCHS_MAX, SLOTS_MAX};
 use crate::base::{KeyEpoch, OsRandom, Timestamp, VolumeId};
 use crate::crypto::{CipherSuite, KeyTree, Passphrase, PasswordParams, Secret, derive_password};
+use proptest::prelude::*;
 use std::sync::LazyLock;
 
 const SECRET: &str = "correct horse battery";
@@ -320,4 +321,22 @@ fn copies_that_cannot_be_trusted_are_refused() {
     foreign.fields.volume_id = VolumeId::from_bytes([8; 16]);
     let foreign = foreign.encode();
     assert_eq!(choose_copy(Some(&text), Some(&foreign)), Err(HeaderError::ForeignCopy));
+}
+
+proptest! {
+    #[test]
+    fn foreign_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Header::decode(&bytes).is_err());
+    }
+
+    /// Method: cut a piece out of a real header and put other text there.
+    #[test]
+    fn spliced_text_is_refused(start in 0_usize..1_300, cut in 0_usize..40, patch in "[0-9a-z\"{}:,\\[\\] ]{0,40}") {
+        let text = LOCKED.encode();
+        let start = start.min(text.len());
+        let end = (start + cut).min(text.len());
+        let spliced = [&text[..start], patch.as_bytes(), &text[end..]].concat();
+        prop_assume!(spliced != text);
+        prop_assert!(Header::decode(&spliced).is_err());
+    }
 }

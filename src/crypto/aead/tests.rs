@@ -1,5 +1,6 @@
 use super::*;
-use crate::base::{KeyEpoch, OsRandom, VolumeId};
+use crate::base::{KeyEpoch, OsRandom, SegmentId, VolumeId};
+use crate::crypto::{CipherSuite, KeyTree, SecretId};
 use proptest::prelude::*;
 
 proptest! {
@@ -21,6 +22,34 @@ proptest! {
         out.fill(0);
         prop_assert_eq!(fast.open(&nonce, &aad, &one, &tag, &mut out), Ok(()));
         prop_assert_eq!(&out, &plain);
+    }
+}
+
+proptest! {
+    #[test]
+    fn foreign_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let key = Secret::random(&OsRandom);
+        let (volume, segment) = (VolumeId::from_bytes([1; 16]), SegmentId::from_bytes([2; 16]));
+        for suite in [CipherSuite::Aes256Gcm, CipherSuite::None] {
+            let tree = KeyTree::new(suite, volume, KeyEpoch::FIRST, &key);
+            prop_assert_eq!(tree.records().open(b"key", &bytes), Err(OpenError));
+            let opened = tree.segment(segment).open_directory(volume, segment, b"", &bytes);
+            prop_assert_eq!(opened, Err(OpenError));
+        }
+        prop_assert_eq!(unwrap_key(&key, &slot(1), &bytes).err(), Some(OpenError));
+        if let Some(id) = std::str::from_utf8(&bytes).ok().and_then(SecretId::parse) {
+            prop_assert_eq!(id.to_string().into_bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_secret_id_reads_from_one_text_only(text in "[A-Za-z0-9+/]{22}==:[A-Za-z0-9+/]{43}=") {
+        // Most such texts have bits beyond the last byte; those are not canonical.
+        let canonical = |c: char, allowed: &str| allowed.contains(c);
+        let is_canonical = canonical(text.chars().nth(21).unwrap(), "AQgw")
+            && canonical(text.chars().nth(67).unwrap(), "AEIMQUYcgkosw048");
+        let read = SecretId::parse(&text).map(|id| id.to_string());
+        prop_assert_eq!(read, is_canonical.then_some(text));
     }
 }
 
