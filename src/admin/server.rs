@@ -46,21 +46,24 @@ pub struct AdminServer {
 impl AdminServer {
     /// Takes a bound listener. Binding comes first and alone, because the state to answer from
     /// names every bound address, this one too.
-    #[must_use]
-    pub const fn new(listener: TcpListener, state: AdminState, options: AdminOptions) -> Self {
-        Self { listener, state, options }
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn new(
+        listener: std::net::TcpListener,
+        state: AdminState,
+        options: AdminOptions,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener: TcpListener::from_std(listener)?, state, options })
     }
 
     /// Binds `addr`. Connections wait in the kernel's queue until [`AdminServer::serve`].
     ///
     /// # Errors
     /// What the operating system says, among them `AddrInUse`.
-    pub async fn bind(
-        addr: SocketAddr,
-        state: AdminState,
-        options: AdminOptions,
-    ) -> io::Result<Self> {
-        Ok(Self::new(TcpListener::bind(addr).await?, state, options))
+    pub fn bind(addr: SocketAddr, state: AdminState, options: AdminOptions) -> io::Result<Self> {
+        Self::new(std::net::TcpListener::bind(addr)?, state, options)
     }
 
     /// The bound address, with the port that was picked for port 0.

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::cli::exit::Exit;
 use crate::daemon::config::ConfigError;
 use crate::daemon::{AddressError, DaemonError, SecretError, SecretFileError};
+use crate::keyslot::KeyslotError;
 use crate::meta::MetaError;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::telemetry::LogError;
@@ -53,6 +54,7 @@ impl From<DaemonError> for Failure {
             DaemonError::AddressInUse { .. } => Exit::AddressInUse,
             DaemonError::Bind { .. } => Exit::AddressUnavailable,
             DaemonError::NotEncrypted { .. } => Exit::NotEncrypted,
+            DaemonError::ReadOnlyWithoutSecret => Exit::SecretMissing,
             DaemonError::Signals(_) | DaemonError::Metrics(_) => Exit::Unexpected,
             // Fenced: what was not stored belongs to clients of a gateway that lost its right.
             DaemonError::FlushFailed { reason: vfs::Error::Fenced, .. } => Exit::Fenced,
@@ -130,13 +132,29 @@ fn store_exit(error: &StoreError) -> Exit {
 
 fn volume_exit(error: &VolumeError) -> Exit {
     match error {
-        VolumeError::IncorrectSecret => Exit::IncorrectSecret,
-        VolumeError::NoVolume { .. } | VolumeError::HeaderUnreadable(_) => Exit::NoVolume,
-        VolumeError::NotEmpty | VolumeError::Exists => Exit::VolumeExists,
-        VolumeError::SecretMissing | VolumeError::NoSecretYet => Exit::SecretMissing,
+        VolumeError::NoVolume { .. } | VolumeError::Header { .. } => Exit::NoVolume,
+        VolumeError::Exists { .. } | VolumeError::NotEmpty { .. } => Exit::VolumeExists,
+        VolumeError::Keyslot(error) => keyslot_exit(error),
+        VolumeError::SecretMissing => Exit::SecretMissing,
+        VolumeError::ForeignMetadata { .. }
+        | VolumeError::MetadataMissing { .. }
+        | VolumeError::Record(_) => Exit::Damaged,
         VolumeError::Store(error) => store_exit(error),
-        VolumeError::Meta(error) => meta_exit(error),
-        VolumeError::Fenced => Exit::Fenced,
+        VolumeError::Engine(error) => meta_exit(error),
+        VolumeError::HeaderChanged | VolumeError::Worker => Exit::Unexpected,
+    }
+}
+
+fn keyslot_exit(error: &KeyslotError) -> Exit {
+    match error {
+        KeyslotError::IncorrectSecret => Exit::IncorrectSecret,
+        KeyslotError::NoSecret | KeyslotError::Encrypted => Exit::SecretMissing,
+        KeyslotError::NotEncrypted => Exit::NotEncrypted,
+        KeyslotError::SlotRefused { .. }
+        | KeyslotError::HeaderRefused
+        | KeyslotError::Password(_)
+        | KeyslotError::Header(_) => Exit::NoVolume,
+        KeyslotError::HasSecret => Exit::Unexpected,
     }
 }
 
@@ -167,7 +185,8 @@ mod tests {
 
     #[test]
     fn an_incorrect_secret_is_said_in_exactly_these_words() {
-        let failure = Failure::from(DaemonError::from(VolumeError::IncorrectSecret));
+        let error = VolumeError::from(KeyslotError::IncorrectSecret);
+        let failure = Failure::from(DaemonError::from(error));
         assert_eq!(failure.to_string(), "Error: incorrect volume secret");
         assert_eq!(failure.exit.code(), 10);
     }

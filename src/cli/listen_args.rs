@@ -1,14 +1,14 @@
 //! `--nfs`, `--webdav`, `--admin` and `--allow`: where a gateway listens and who may connect.
 
-use std::net::IpAddr;
-
 use clap::Args;
 use ipnet::IpNet;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::daemon::config::Config;
-use crate::daemon::{AddressError, DaemonError, Listen, Listeners, Service};
+use crate::daemon::config::{Config, NetworkText};
+use crate::daemon::{
+    AddressError, DaemonError, Listen, Listeners, Service, parse_network,
+};
 
 /// Where to listen.
 #[derive(Debug, Default, Args)]
@@ -58,8 +58,9 @@ impl ListenArgs {
                 None => Ok(Listen::default_of(service)),
             }
         };
-        let allow = |configured: &[IpNet]| {
-            if self.allow.is_empty() { configured.to_vec() } else { self.allow.clone() }
+        let allow = |configured: &[NetworkText]| match self.allow.as_slice() {
+            [] => configured.iter().map(|network| network.0).collect(),
+            flags => flags.to_vec(),
         };
         Ok(Listeners {
             nfs: listen(Service::Nfs, &self.nfs, &config.nfs.listen)?,
@@ -73,14 +74,6 @@ impl ListenArgs {
 
 fn in_config(service: Service, error: &AddressError) -> Failure {
     Failure::new(Exit::Config, format!("listen in [{service}] of the config file: {error}"))
-}
-
-/// A network, or one address as a network of its own.
-fn parse_network(text: &str) -> Result<IpNet, String> {
-    if let Ok(ip) = text.parse::<IpAddr>() {
-        return Ok(IpNet::from(ip));
-    }
-    text.parse().map_err(|_| "use a network such as 10.0.0.0/24 or one address".to_owned())
 }
 
 #[cfg(test)]

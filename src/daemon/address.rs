@@ -202,6 +202,17 @@ impl Listeners {
     }
 }
 
+/// Reads a network, or one address as a network of its own.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_network(text: &str) -> Result<IpNet, String> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok(IpNet::from(ip));
+    }
+    text.parse().map_err(|_| "use a network such as 10.0.0.0/24, or one address".to_owned())
+}
+
 /// Whether only this host can reach `ip`. An IPv4 address in IPv6 clothes counts as IPv4.
 #[must_use]
 pub fn is_loopback(ip: IpAddr) -> bool {

@@ -67,6 +67,12 @@ pub enum DaemonError {
         /// Which store.
         store: String,
     },
+    /// Nothing to read yet.
+    #[error(
+        "the volume has no secret yet, so there is nothing to read; start once without --ro to \
+         choose one"
+    )]
+    ReadOnlyWithoutSecret,
     /// Signals cannot be received.
     #[error("signals cannot be handled: {0}")]
     Signals(#[source] io::Error),

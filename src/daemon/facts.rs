@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::crypto::CipherSuite;
-use crate::daemon::locate::recorded_sse;
 use crate::keyslot::{Compression, Engine, Header, Slot};
+use crate::volume::recorded_sse;
 
 /// One key slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,7 +64,7 @@ impl VolumeFacts {
             engine: match header.engine() {
                 Engine::Slate => "slate".to_owned(),
             },
-            sse: recorded_sse(header.sse()).to_string(),
+            sse: recorded_sse(header).to_string(),
             secret_id: header.secret_id().map(ToString::to_string),
             slots: header.slots().iter().map(slot).collect(),
         }
@@ -74,6 +74,12 @@ impl VolumeFacts {
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.encryption != suite_text(CipherSuite::None)
+    }
+
+    /// Whether it was ever complete: an encrypted volume without a secret holds no metadata yet.
+    #[must_use]
+    pub fn has_metadata(&self) -> bool {
+        self.has_secret() || !self.is_encrypted()
     }
 
     /// Whether a secret opens it; false for a volume created without one, or without encryption.

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 use crate::daemon::config::CredentialsConfig;
 use crate::daemon::error::DaemonError;
 use crate::daemon::secret_file::{SecretFileError, read_secret_file};
-use crate::keyslot::{self, Header, SseMode};
+use crate::keyslot::Header;
 use crate::store::{
-    CustomerKey, SecretText, Sse, SseFacts, Store, StoreCredentials, StoreError, StoreErrorKind,
+    CustomerKey, SecretText, Sse, Store, StoreCredentials, StoreError, StoreErrorKind,
     StoreOptions, StoreUrl,
 };
 use crate::volume::{self, VolumeError};
@@ -96,23 +96,13 @@ pub async fn locate(choice: &StoreChoice) -> Result<Found, DaemonError> {
         Err(VolumeError::NoVolume { .. }) => return Ok(Found { store, header: None, warning: None }),
         Err(error) => return Err(error.into()),
     };
-    let recorded = recorded_sse(found.header.sse());
+    let recorded = volume::recorded_sse(&found.header);
     let store = if choice.sse.is_none() && recorded != store.sse() {
         choice.open_with(Sse::from_facts(&recorded, choice.customer_key.clone())?)?
     } else {
         store
     };
     Ok(Found { store, header: Some(found.header), warning: found.warning })
-}
-
-/// What the header records, in the words of the store.
-pub(crate) fn recorded_sse(facts: &keyslot::SseFacts) -> SseFacts {
-    match facts.mode {
-        SseMode::None => SseFacts::None,
-        SseMode::S3 => SseFacts::S3,
-        SseMode::Kms => SseFacts::Kms { key_id: facts.key_id.clone() },
-        SseMode::Customer => SseFacts::Customer,
-    }
 }
 
 fn is_refusal(error: &StoreError) -> bool {

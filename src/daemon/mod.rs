@@ -21,7 +21,7 @@ mod shutdown;
 mod signals;
 mod startup;
 
-pub use address::{AddressError, Listen, Listeners, Service};
+pub use address::{AddressError, Listen, Listeners, Service, is_loopback, parse_network};
 pub use env_secret::{NotText, SECRET_VARIABLE, take_env_secret};
 pub use error::DaemonError;
 pub use facts::{NOT_ENCRYPTED, SlotFacts, VolumeFacts};

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::{AdminOptions, AdminServer, AdminState, ListenerStatus};
 use crate::base::limits::EXTENT_BYTES_DEFAULT;
-use crate::base::{Clock, Random};
+use crate::base::{Clock, InodeId, Random};
 use crate::crypto::{CipherSuite, Passphrase};
 use crate::daemon::address::{Listen, Listeners, Service};
 use crate::daemon::error::DaemonError;
@@ -26,7 +26,7 @@ use crate::keyslot::Header;
 use crate::nfs::{NfsOptions, NfsServer};
 use crate::store::Store;
 use crate::telemetry::MetricsHandle;
-use crate::vfs::{Identity, MetadataSync, Vfs, VfsOptions};
+use crate::vfs::{Identity, MetadataSync, SetAttr, Vfs, VfsOptions};
 use crate::volume::{self, CreateOptions, OpenOptions, Volume, VolumeError, VolumeParts};
 use crate::webdav::{WebDavOptions, WebDavServer};
 
@@ -121,11 +121,11 @@ pub async fn create(
     // Before the probe, which writes: a store that holds something else is not to be touched.
     match volume::read_header(store).await {
         Err(VolumeError::NoVolume { .. }) => {}
-        Ok(_) => return Err(VolumeError::Exists.into()),
+        Ok(_) => return Err(VolumeError::Exists { store: store.label().to_owned() }.into()),
         Err(error) => return Err(error.into()),
     }
     if !store.is_empty().await? {
-        return Err(VolumeError::NotEmpty.into());
+        return Err(VolumeError::NotEmpty { store: store.label().to_owned() }.into());
     }
     store.probe().await?;
     let options = CreateOptions {
@@ -217,25 +217,38 @@ impl Gateway {
         if let Some(warning) = &found.warning {
             tracing::warn!("{warning}");
         }
-        let (store, facts, volume) = open(&options, found, secrets).await?;
-        if !facts.is_encrypted() {
+        let opened = open(&options, found, secrets).await?;
+        if !opened.facts.is_encrypted() {
             tracing::warn!("{NOT_ENCRYPTED}");
         }
-        let vfs = match Vfs::start(Arc::clone(&volume), vfs_options(&options)).await {
+        let vfs = match Vfs::start(Arc::clone(&opened.volume), vfs_options(&options)).await {
             Ok(vfs) => vfs,
             Err(error) => {
                 // The reason why it does not start matters more than how closing went.
-                let _ = volume.close().await;
+                let _ = opened.volume.close().await;
                 return Err(error.into());
             }
         };
-        match Self::bind(&options, &store, facts, Arc::clone(&vfs), metrics).await {
+        match Self::prepare(&options, opened, Arc::clone(&vfs), metrics).await {
             Ok(gateway) => Ok(gateway),
             Err(error) => {
                 let _ = vfs.shutdown().await;
                 Err(error)
             }
         }
+    }
+
+    /// What is left to do when the file system runs: settle who owns it, and bind.
+    async fn prepare(
+        options: &GatewayOptions,
+        opened: Opened,
+        vfs: Arc<Vfs>,
+        metrics: MetricsHandle,
+    ) -> Result<Self, DaemonError> {
+        if opened.is_new {
+            give_root_to_creator(&vfs).await?;
+        }
+        Self::bind(options, &opened.store, opened.facts, vfs, metrics).await
     }
 
     async fn bind(
@@ -248,24 +261,23 @@ impl Gateway {
         let listeners = &options.listeners;
         let nfs = match listeners.nfs {
             Listen::Off => None,
-            Listen::At(addr) => Some(bind_nfs(addr, options, &vfs).await?),
+            Listen::At(addr) => Some(bind_nfs(addr, options, &vfs)?),
         };
         let webdav = match listeners.webdav {
             Listen::Off => None,
             Listen::At(addr) => Some(bind_webdav(addr, options, &vfs).await?),
         };
-        let mut bound = BoundAddresses {
-            nfs: nfs.as_ref().map(|(_, addr)| *addr),
-            webdav: webdav.as_ref().map(|(_, addr)| *addr),
-            admin: None,
-        };
         // The admin service reports every address, its own too, so its socket comes first and
         // what it answers from second.
         let socket = match listeners.admin {
             Listen::Off => None,
-            Listen::At(addr) => Some(bind_admin(addr).await?),
+            Listen::At(addr) => Some((addr, bind_admin(addr)?)),
         };
-        bound.admin = socket.as_ref().map(|(_, addr)| *addr);
+        let bound = BoundAddresses {
+            nfs: nfs.as_ref().map(NfsServer::local_addr),
+            webdav: webdav.as_ref().map(WebDavServer::local_addr),
+            admin: socket.as_ref().map(|(_, (_, bound))| *bound),
+        };
         let health = Arc::new(Health::new(
             health_facts(options, &facts, bound),
             store.clone(),
@@ -273,16 +285,21 @@ impl Gateway {
             Arc::clone(&options.clock),
             metrics,
         ));
-        let admin = socket.map(|(listener, _)| {
-            let allow = listeners.admin_allow.clone();
-            let source: Arc<Health> = Arc::clone(&health);
-            AdminServer::new(listener, AdminState::new(source), AdminOptions { allow })
-        });
+        let admin = match socket {
+            None => None,
+            Some((addr, (listener, _))) => {
+                let options = AdminOptions { allow: listeners.admin_allow.clone() };
+                let source: Arc<Health> = Arc::clone(&health);
+                let server = AdminServer::new(listener, AdminState::new(source), options)
+                    .map_err(|error| bind_error(Service::Admin, addr, error))?;
+                Some(server)
+            }
+        };
         Ok(Self {
             facts,
             bound,
-            nfs: nfs.map(|(server, _)| server),
-            webdav: webdav.map(|(server, _)| server),
+            nfs,
+            webdav,
             admin,
             vfs,
             health,
@@ -343,41 +360,59 @@ impl Gateway {
     }
 }
 
+/// A volume that was opened, and where.
+struct Opened {
+    store: Store,
+    facts: VolumeFacts,
+    volume: Arc<Volume>,
+    /// It had no content before this start.
+    is_new: bool,
+}
+
 /// Opens the volume that was found, or makes it if that was asked for.
 async fn open(
     options: &GatewayOptions,
     found: Found,
     secrets: &dyn SecretSupplier,
-) -> Result<(Store, VolumeFacts, Arc<Volume>), DaemonError> {
+) -> Result<Opened, DaemonError> {
     let Found { store, header, .. } = found;
-    let (header, secret) = match (header, &options.create) {
+    let (unlocked, is_new) = match (header, &options.create) {
         (Some(header), _) => {
             probe(&store, options.read_only).await?;
-            existing(options, &store, header, secrets).await?
+            let is_new = !VolumeFacts::of(&header, store.label()).has_metadata();
+            (unlock(options, &store, header, secrets).await?, is_new)
         }
-        (None, Some(new)) => {
-            let secret = match new.encryption {
-                CipherSuite::Aes256Gcm => Some(secrets.secret(SecretPurpose::First)?),
-                CipherSuite::None => None,
-            };
-            let (clock, random) = (&options.clock, &options.random);
-            let header = create(&store, new.clone(), secret.as_ref(), clock, random).await?;
-            tracing::info!(volume = %header.volume_id(), "volume created");
-            (header, secret)
-        }
+        (None, Some(new)) => (make(options, &store, new, secrets).await?, true),
         (None, None) => {
             return Err(VolumeError::NoVolume { store: store.label().to_owned() }.into());
         }
     };
+    let (header, secret) = unlocked;
     let facts = VolumeFacts::of(&header, store.label());
     let parts = parts(&store, &options.clock, &options.random);
     let open = OpenOptions { read_only: options.read_only, ..OpenOptions::default() };
     let volume = Volume::open(parts, secret.as_ref(), open).await?;
-    Ok((store, facts, volume))
+    Ok(Opened { store, facts, volume, is_new })
 }
 
-/// The secret of a volume that exists, or its first one.
-async fn existing(
+async fn make(
+    options: &GatewayOptions,
+    store: &Store,
+    new: &NewVolume,
+    secrets: &dyn SecretSupplier,
+) -> Result<(Header, Option<Passphrase>), DaemonError> {
+    let secret = match new.encryption {
+        CipherSuite::Aes256Gcm => Some(secrets.secret(SecretPurpose::First)?),
+        CipherSuite::None => None,
+    };
+    let (clock, random) = (&options.clock, &options.random);
+    let header = create(store, new.clone(), secret.as_ref(), clock, random).await?;
+    tracing::info!(volume = %header.volume_id(), "volume created");
+    Ok((header, secret))
+}
+
+/// The secret of a volume that exists: asked for, or chosen if it has none yet.
+async fn unlock(
     options: &GatewayOptions,
     store: &Store,
     header: Header,
@@ -393,6 +428,9 @@ async fn existing(
     if facts.has_secret() {
         return Ok((header, Some(secrets.secret(SecretPurpose::Open)?)));
     }
+    if options.read_only {
+        return Err(DaemonError::ReadOnlyWithoutSecret);
+    }
     let secret = secrets.secret(SecretPurpose::First)?;
     let parts = parts(store, &options.clock, &options.random);
     let header = volume::set_first_secret(&parts, header, &secret).await?;
@@ -407,52 +445,56 @@ async fn probe(store: &Store, read_only: bool) -> Result<(), DaemonError> {
     Ok(())
 }
 
-async fn bind_nfs(
+fn bind_nfs(
     addr: SocketAddr,
     options: &GatewayOptions,
     vfs: &Arc<Vfs>,
-) -> Result<(NfsServer, SocketAddr), DaemonError> {
+) -> Result<NfsServer, DaemonError> {
     let nfs = NfsOptions {
         allow: options.listeners.nfs_allow.clone(),
         clock: Arc::clone(&options.clock),
         drain_timeout: SERVER_DRAIN_MAX,
         ..NfsOptions::default()
     };
-    let failed = |error| bind_error(Service::Nfs, addr, error);
-    let server = NfsServer::bind(addr, Arc::clone(vfs), nfs).await.map_err(failed)?;
-    let bound = server.local_addr().map_err(failed)?;
-    Ok((server, bound))
+    NfsServer::bind(addr, Arc::clone(vfs), nfs).map_err(|e| bind_error(Service::Nfs, addr, e))
 }
 
 async fn bind_webdav(
     addr: SocketAddr,
     options: &GatewayOptions,
     vfs: &Arc<Vfs>,
-) -> Result<(WebDavServer, SocketAddr), DaemonError> {
+) -> Result<WebDavServer, DaemonError> {
+    // Requests carry no identity of their own. Whoever reaches the address speaks for the volume's
+    // owner: the owner of its root directory.
+    let root = vfs.getattr(InodeId::ROOT).await?;
+    let owner = Identity { uid: root.uid, gid: root.gid, groups: Vec::new() };
     let webdav = WebDavOptions {
         clock: Arc::clone(&options.clock),
         random: Arc::clone(&options.random),
-        ..WebDavOptions::new(own_identity())
+        drain_timeout: SERVER_DRAIN_MAX,
+        ..WebDavOptions::new(owner)
     };
-    let failed = |error| bind_error(Service::WebDav, addr, error);
-    let server = WebDavServer::bind(addr, Arc::clone(vfs), webdav).await.map_err(failed)?;
-    let bound = server.local_addr().map_err(failed)?;
-    Ok((server, bound))
+    WebDavServer::bind(addr, Arc::clone(vfs), webdav)
+        .map_err(|e| bind_error(Service::WebDav, addr, e))
 }
 
-async fn bind_admin(
-    addr: SocketAddr,
-) -> Result<(tokio::net::TcpListener, SocketAddr), DaemonError> {
+fn bind_admin(addr: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), DaemonError> {
     let failed = |error| bind_error(Service::Admin, addr, error);
-    let listener = tokio::net::TcpListener::bind(addr).await.map_err(failed)?;
+    let listener = std::net::TcpListener::bind(addr).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }
 
-/// Whoever started the gateway: WebDAV requests carry no identity of their own.
-fn own_identity() -> Identity {
+/// Gives the root directory of a volume that was just made to whoever made it. Root owns it until
+/// then, and a person without privilege could not write into a volume of their own.
+async fn give_root_to_creator(vfs: &Vfs) -> Result<(), DaemonError> {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
-    Identity { uid: uid.as_raw(), gid: gid.as_raw(), groups: Vec::new() }
+    if uid.is_root() {
+        return Ok(());
+    }
+    let owner = SetAttr { uid: Some(uid.as_raw()), gid: Some(gid.as_raw()), ..SetAttr::default() };
+    vfs.setattr(&Identity::ROOT, InodeId::ROOT, owner, None).await?;
+    Ok(())
 }
 
 fn vfs_options(options: &GatewayOptions) -> VfsOptions {

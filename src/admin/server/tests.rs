@@ -55,7 +55,7 @@ struct Running {
 async fn start(reasons: Vec<Reason>) -> Running {
     let state = AdminState::new(Arc::new(Fixed(reasons)));
     let addr = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = AdminServer::bind(addr, state, AdminOptions::default()).await.unwrap();
+    let server = AdminServer::bind(addr, state, AdminOptions::default()).unwrap();
     let addr = server.local_addr().unwrap();
     let stop = CancellationToken::new();
     let task = tokio::spawn(server.serve(Arc::new(SystemClock::new()), stop.clone()));

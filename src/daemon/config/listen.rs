@@ -1,7 +1,8 @@
 //! `[nfs]`, `[webdav]` and `[admin]`: where the gateway listens and who may connect.
 
-use ipnet::IpNet;
 use serde::Deserialize;
+
+use crate::daemon::config::text::NetworkText;
 
 /// `[nfs]`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -13,7 +14,7 @@ pub struct NfsConfig {
     /// Networks that may connect. `NFSv3` carries no proof of identity, so an address other than
     /// loopback needs at least one.
     #[serde(default)]
-    pub allow: Vec<IpNet>,
+    pub allow: Vec<NetworkText>,
 }
 
 /// `[webdav]`.
@@ -35,5 +36,5 @@ pub struct AdminConfig {
     pub listen: Option<String>,
     /// Networks that may connect; an address other than loopback needs at least one.
     #[serde(default)]
-    pub allow: Vec<IpNet>,
+    pub allow: Vec<NetworkText>,
 }

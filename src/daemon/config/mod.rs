@@ -19,5 +19,5 @@ pub(crate) use file::{line_of, without_values};
 pub use listen::{AdminConfig, NfsConfig, WebDavConfig};
 pub use log::LogConfig;
 pub use memory::MemoryConfig;
-pub use text::{DurationText, SizeText};
+pub use text::{DurationText, NetworkText, SizeText};
 pub use volume::{CredentialsConfig, VolumeConfig};

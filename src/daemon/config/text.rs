@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::base::parse_bytes;
+use crate::daemon::address::parse_network;
 
 /// A span of time such as `200ms`, `5s` or `2m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,17 @@ impl<'de> Deserialize<'de> for SizeText {
         let text = String::deserialize(deserializer)?;
         let expected = "a size with its unit is expected, such as 512MiB or 2GiB";
         parse_bytes(&text).map(Self).ok_or_else(|| D::Error::custom(expected))
+    }
+}
+
+/// A network such as `10.0.0.0/24`, or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkText(pub IpNet);
+
+impl<'de> Deserialize<'de> for NetworkText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_network(&text).map(Self).map_err(D::Error::custom)
     }
 }
 
