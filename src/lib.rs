@@ -16,6 +16,12 @@ pub mod crypto;
 pub mod format;
 pub mod keyslot;
 pub mod meta;
+pub mod nfs;
 pub mod store;
 pub mod telemetry;
 pub mod vfs;
+pub mod volume;
+
+#[cfg(feature = "testkit")]
+#[doc(hidden)]
+pub mod testkit;

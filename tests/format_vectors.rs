@@ -11,7 +11,8 @@ use sealgate::crypto::{
     CipherSuite, FrameBinding, KeyTree, Passphrase, PasswordParams, RecordCipher, Secret, SecretId,
     derive_password,
 };
-use sealgate::keyslot::{Compression, Engine, Header, NewVolume, SseFacts, SseMode};
+use sealgate::format::Compression;
+use sealgate::keyslot::{Engine, Header, NewVolume, SseFacts, SseMode};
 use sha2::Sha256;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -43,6 +43,9 @@ impl Blocks {
     /// # Errors
     /// [`BlockError::Store`] if the store does not take it.
     ///
+    /// # Panics
+    /// If the frames exceed the largest segment: a bug in the caller.
+    ///
     /// # Durability
     /// The segment is durable on return. Nothing refers to it yet: until the caller's metadata
     /// does, it is garbage that a sweep removes.
@@ -70,7 +73,12 @@ impl Blocks {
         metrics::counter!("sealgate_segments_written_total").increment(1);
         metrics::counter!("sealgate_segment_bytes_written_total").increment(size);
         let created = self.clock.now().seconds;
-        Ok(WrittenSegment { segment, size: u32::try_from(size).unwrap_or(u32::MAX), frames, created })
+        Ok(WrittenSegment {
+            segment,
+            size: u32::try_from(size).unwrap_or(u32::MAX),
+            frames,
+            created,
+        })
     }
 
     /// Removes the objects of segments; those that are gone already are fine.

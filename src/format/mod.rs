@@ -18,4 +18,6 @@ pub use dentry::{Dentry, DentryBucket};
 pub use extent_map::{ExtentMap, FrameRef};
 pub use inode::{FileKind, InodeRecord};
 pub use property::{PROPERTY_NAME_BYTES_MAX, PROPERTY_VALUE_BYTES_MAX, PropertyRecord};
-pub use segment::{DirectoryEntry, FOOTER_BYTES, SegmentFooter, decode_directory, encode_directory};
+pub use segment::{
+    DirectoryEntry, FOOTER_BYTES, SegmentFooter, decode_directory, encode_directory,
+};

@@ -156,8 +156,12 @@ mod tests {
 
     #[test]
     fn a_changed_magic_is_refused() {
-        let footer =
-            SegmentFooter { epoch: KeyEpoch::FIRST, frames: 0, directory_offset: 0, directory_len: 0 };
+        let footer = SegmentFooter {
+            epoch: KeyEpoch::FIRST,
+            frames: 0,
+            directory_offset: 0,
+            directory_len: 0,
+        };
         for bit in 128..256 {
             let mut bytes = footer.encode();
             bytes[bit / 8] ^= 1 << (bit % 8);

@@ -8,6 +8,7 @@ use crate::base::limits::{
 };
 use crate::base::{KeyEpoch, VolumeId};
 use crate::crypto::{CipherSuite, SecretId};
+use crate::format::Compression;
 use serde::{Deserialize, Serialize};
 
 use super::error::HeaderError;
@@ -18,18 +19,6 @@ use super::text;
 pub(super) const FORMAT_VERSION: u32 = 1;
 /// Generations stay exact in every reader of JSON: 2^53 - 1.
 const GENERATION_MAX: u64 = (1 << 53) - 1;
-
-/// How extents are compressed before they are sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// LZ4.
-    Lz4,
-    /// Zstandard.
-    Zstd,
-}
 
 /// What keeps the metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +64,7 @@ pub(super) struct Fields {
     pub(super) created_unix: i64,
     #[serde(with = "text::encryption")]
     pub(super) encryption: CipherSuite,
+    #[serde(with = "text::compression")]
     pub(super) compression: Compression,
     pub(super) extent_bytes: u32,
     pub(super) inline_bytes_max: u32,

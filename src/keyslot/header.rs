@@ -9,11 +9,12 @@
 use crate::base::limits::HEADER_BYTES_MAX;
 use crate::base::{KeyEpoch, Timestamp, VolumeId};
 use crate::crypto::{CipherSuite, SecretId};
+use crate::format::Compression;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::error::HeaderError;
-use super::fields::{Compression, Engine, FORMAT_VERSION, Fields, SseFacts};
+use super::fields::{Engine, FORMAT_VERSION, Fields, SseFacts};
 use super::slot::{Slot, unix_seconds};
 
 /// What a new volume is. Values are checked by [`Header::create`].

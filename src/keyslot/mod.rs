@@ -14,7 +14,7 @@ mod text;
 
 pub use copies::{Copies, choose_copy};
 pub use error::{HeaderError, KeyslotError};
-pub use fields::{Compression, Engine, SseFacts, SseMode};
+pub use fields::{Engine, SseFacts, SseMode};
 pub use header::{Header, NewVolume};
 pub use open::VerifiedHeader;
 pub use slot::{Slot, SlotKdf, SlotKind, WrappedKey};

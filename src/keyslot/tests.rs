@@ -3,6 +3,7 @@ use super::*;
 use crate::base::limits::{HEADER_BYTES_MAX, KEY_EPOCHS_MAX, SLOTS_MAX};
 use crate::base::{KeyEpoch, OsRandom, Timestamp, VolumeId};
 use crate::crypto::{CipherSuite, KeyTree, Passphrase, PasswordParams, Secret, derive_password};
+use crate::format::Compression;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 

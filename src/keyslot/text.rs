@@ -44,6 +44,25 @@ pub(super) mod epoch {
     }
 }
 
+/// The name of the compression.
+pub(super) mod compression {
+    use super::*;
+    use crate::format::Compression;
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        compression: &Compression,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_str(compression)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Compression, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
 /// The name of the cipher suite.
 pub(super) mod encryption {
     use super::*;

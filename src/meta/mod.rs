@@ -6,9 +6,12 @@
 //! (`format`).
 
 mod engine;
+pub mod engines;
+mod flush;
 pub mod keys;
 mod sealed;
 
 pub use engine::{Capabilities, Durability, Isolation, MetaEngine, MetaError, MetaTxn};
+pub use flush::{FlushCoordinator, FlushStats};
 pub use keys::RecordKey;
 pub use sealed::{Found, RecordError, Records, Txn};

@@ -55,11 +55,7 @@ pub(super) fn check_sticky(
 pub(super) fn check_read(record: &InodeRecord, who: &Identity) -> Result<(), Error> {
     let access = access_of(record, who);
     // A program that may be executed must be read to be executed.
-    if access.read || access.execute || who.uid == record.uid {
-        Ok(())
-    } else {
-        Err(Error::Denied)
-    }
+    if access.read || access.execute || who.uid == record.uid { Ok(()) } else { Err(Error::Denied) }
 }
 
 /// Whether content may be changed. The owner always may, as in [`check_read`].

@@ -200,7 +200,12 @@ impl InodeTable {
     }
 
     /// The cell of an inode that was just made.
-    pub(super) fn put_new(&self, id: InodeId, record: InodeRecord, now: Duration) -> Arc<InodeCell> {
+    pub(super) fn put_new(
+        &self,
+        id: InodeId,
+        record: InodeRecord,
+        now: Duration,
+    ) -> Arc<InodeCell> {
         let mut cell = InodeCell::empty(id, now);
         cell.state = OnceCell::new_with(Some(Mutex::new(CellState::new(record))));
         let cell = Self::insert(&mut self.shard(id).lock(), cell);

@@ -23,7 +23,8 @@ impl Pieces {
         }
         let end = offset + len;
         let mut grown = i64::from(len);
-        let before = self.0.range(..offset).next_back().map(|(&start, piece)| (start, piece.clone()));
+        let before =
+            self.0.range(..offset).next_back().map(|(&start, piece)| (start, piece.clone()));
         if let Some((start, piece)) = before {
             let piece_end = start + to_u32(piece.len());
             if piece_end > offset {

@@ -78,11 +78,6 @@ impl Error {
     pub(super) fn layout(key: &RecordKey, error: CodecError) -> Self {
         RecordError::Layout { key: key.clone(), error }.into()
     }
-
-    /// Whether waiting and trying again may help.
-    pub(super) const fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
-    }
 }
 
 impl From<RecordError> for Error {

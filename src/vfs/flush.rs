@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
@@ -38,6 +39,8 @@ struct Waiting {
     wanted: BTreeSet<InodeId>,
     /// Somebody waits for all of them.
     all: bool,
+    /// When all of them were last looked at: a crowd of commits must not search them each time.
+    searched: Duration,
     waiters: Vec<Waiter>,
 }
 
@@ -135,9 +138,8 @@ impl Vfs {
         }
         self.set_trouble(outcome.all.clone());
         metrics::counter!("sealgate_flush_rounds_total").increment(1);
-        metrics::gauge!("sealgate_dirty_bytes").set(
-            f64::from(u32::try_from(self.dirty_bytes() >> 10).unwrap_or(u32::MAX)) * 1_024.0,
-        );
+        metrics::gauge!("sealgate_dirty_bytes")
+            .set(f64::from(u32::try_from(self.dirty_bytes() >> 10).unwrap_or(u32::MAX)) * 1_024.0);
         for (inode, waiter) in waiters {
             let own = inode.and_then(|inode| outcome.failed.get(&inode));
             let result = outcome.all.as_ref().or(own).map_or(Ok(()), |error| Err(error.clone()));
@@ -152,17 +154,20 @@ impl Vfs {
         let mut waiting = self.flusher.waiting.lock();
         let wanted = std::mem::take(&mut waiting.wanted);
         let everything = std::mem::take(&mut waiting.all) || pressed;
-        let is_due = |cell: &InodeCell| {
-            let since = cell.state().lock().dirty_since;
-            since.is_some_and(|since| now.saturating_sub(since) >= self.options.dirty_age_max)
+        let mut cells: Vec<Arc<InodeCell>> = if everything {
+            std::mem::take(&mut waiting.dirty).into_values().collect()
+        } else {
+            wanted.iter().filter_map(|id| waiting.dirty.remove(id)).collect()
         };
-        let chosen: Vec<InodeId> = waiting
-            .dirty
-            .iter()
-            .filter(|(id, cell)| everything || wanted.contains(id) || is_due(cell))
-            .map(|(&id, _)| id)
-            .collect();
-        let cells = chosen.iter().filter_map(|id| waiting.dirty.remove(id)).collect();
+        if now.saturating_sub(waiting.searched) >= self.options.flush_interval {
+            waiting.searched = now;
+            let is_due = |cell: &InodeCell| {
+                let since = cell.state().lock().dirty_since;
+                since.is_some_and(|since| now.saturating_sub(since) >= self.options.dirty_age_max)
+            };
+            let due = waiting.dirty.extract_if(.., |_, cell| is_due(cell));
+            cells.extend(due.map(|(_, cell)| cell));
+        }
         (cells, std::mem::take(&mut waiting.waiters))
     }
 
@@ -244,10 +249,7 @@ impl Vfs {
     }
 
     /// Packs the frames of all files into segments and stores those, several at a time.
-    async fn store_frames(
-        &self,
-        files: &mut [PreparedFile],
-    ) -> Result<Vec<WrittenSegment>, Error> {
+    async fn store_frames(&self, files: &mut [PreparedFile]) -> Result<Vec<WrittenSegment>, Error> {
         let mut packs: Vec<Vec<PlainFrame>> = Vec::new();
         let mut open: Vec<PlainFrame> = Vec::new();
         let mut open_bytes = 0;
@@ -290,13 +292,7 @@ impl Vfs {
     /// A file could not be flushed. Its content waits again, unless what it has to be merged with
     /// is damaged (`lose`): then it is lost, the verifier changes so that clients send again what
     /// they still have, and the next COMMIT of the file reports the error.
-    fn flush_failed(
-        &self,
-        cell: &Arc<InodeCell>,
-        error: Error,
-        lose: bool,
-        outcome: &mut Outcome,
-    ) {
+    fn flush_failed(&self, cell: &Arc<InodeCell>, error: Error, lose: bool, outcome: &mut Outcome) {
         let mut state = cell.state().lock();
         if !lose {
             let shrunk = state.dirty.undo_flush(self.extent_bytes());

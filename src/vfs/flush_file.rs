@@ -17,6 +17,9 @@ use super::dirty::{Extents, Pieces};
 use super::flush::Stored;
 use super::{Error, Vfs};
 
+/// New places of extents, by map: the extent's position in it, and its frame or a hole.
+type Places = BTreeMap<u32, Vec<(usize, Option<FrameRef>)>>;
+
 /// A file on its way to the store.
 #[derive(Debug)]
 pub(super) struct PreparedFile {
@@ -48,8 +51,13 @@ impl Vfs {
             let taken = state.dirty.begin_flush(bytes.max(1));
             (taken, state.record.size, state.dirty.bytes() == 0)
         };
-        let mut prepared =
-            PreparedFile { cell: Arc::clone(&cell), frames: Vec::new(), inline: None, end: 0, took_all };
+        let mut prepared = PreparedFile {
+            cell: Arc::clone(&cell),
+            frames: Vec::new(),
+            inline: None,
+            end: 0,
+            took_all,
+        };
         let Some(extents) = taken else { return Ok(prepared) };
         let extent_len = u64::from(self.extent_bytes());
         if let Some((&last, pieces)) = extents.iter().next_back() {
@@ -190,8 +198,8 @@ impl Vfs {
             let keep = inline.len().min(to_usize(clip.min(to_u64(inline.len()))));
             let kept = inline.get(..keep).unwrap_or_default();
             let new = ExtentMap::Inline(Bytes::copy_from_slice(kept));
-            let grown = super::change::signed(new.used_bytes())
-                - super::change::signed(old.used_bytes());
+            let grown =
+                super::change::signed(new.used_bytes()) - super::change::signed(old.used_bytes());
             change.put_map(inode, 0, &old, new);
             return Ok(grown);
         }
@@ -208,8 +216,8 @@ impl Vfs {
                 }
             }
             let new = ExtentMap::Frames(frames);
-            grown += super::change::signed(new.used_bytes())
-                - super::change::signed(old.used_bytes());
+            grown +=
+                super::change::signed(new.used_bytes()) - super::change::signed(old.used_bytes());
             change.put_map(inode, index, &old, new);
         }
         for (_, frame) in stored.places.get(&inode).into_iter().flatten() {
@@ -222,13 +230,8 @@ impl Vfs {
 
     /// The new places of a file's extents, by map. A frame that a truncation overtook is clipped,
     /// or left out if nothing of it is content any more.
-    fn places_of(
-        &self,
-        inode: InodeId,
-        stored: &Stored,
-        clip: u64,
-    ) -> Result<BTreeMap<u32, Vec<(usize, Option<FrameRef>)>>, Error> {
-        let mut places: BTreeMap<u32, Vec<(usize, Option<FrameRef>)>> = BTreeMap::new();
+    fn places_of(&self, inode: InodeId, stored: &Stored, clip: u64) -> Result<Places, Error> {
+        let mut places = Places::new();
         for (extent, frame) in stored.places.get(&inode).into_iter().flatten() {
             let start = extent.get() * u64::from(self.extent_bytes());
             let valid = u64::from(frame.plain_len).min(clip.saturating_sub(start));

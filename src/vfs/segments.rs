@@ -102,9 +102,7 @@ impl Vfs {
         let _still = self.counter_locks.segment(segment).await;
         let key = RecordKey::segment(segment);
         let record = match self.records().get(&key).await? {
-            Some(bytes) => {
-                Some(SegmentRecord::decode(&bytes).map_err(|e| Error::layout(&key, e))?)
-            }
+            Some(bytes) => Some(SegmentRecord::decode(&bytes).map_err(|e| Error::layout(&key, e))?),
             None => None,
         };
         if record.is_none_or(|record| record.live_frames == 0) {

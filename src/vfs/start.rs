@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -26,6 +27,9 @@ use super::ids::InodeIds;
 use super::reclaim::Orphans;
 use super::segments::DeadSegments;
 use super::{Error, VfsOptions};
+
+/// How often orphans and empty segments are looked at when nothing wakes the task.
+const RECLAIM_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The file system of one open volume. Every protocol front calls it.
 pub struct Vfs {
@@ -99,21 +103,21 @@ impl Vfs {
     fn start_tasks(self: &Arc<Self>) {
         let wake = self.flusher.wake();
         let interval = self.options.flush_interval;
-        self.run_task(wake, interval, async |vfs: &Self| vfs.flush_round().await);
+        self.run_task(wake, interval, |vfs| Box::pin(async move { vfs.flush_round().await }));
         let wake = self.orphans.wake();
-        self.run_task(wake, Duration::from_secs(1), async |vfs: &Self| {
-            vfs.reclaim_round().await;
+        self.run_task(wake, RECLAIM_INTERVAL, |vfs| {
+            Box::pin(async move { vfs.reclaim_round().await })
         });
-        // At the end no writer must be left behind in a wait for memory.
     }
 
     /// Runs `round` when woken and at least every `interval`, until the vfs stops. The task does
     /// not keep the vfs alive.
-    fn run_task<F>(self: &Arc<Self>, wake: Arc<Notify>, interval: Duration, round: F)
-    where
-        F: AsyncFn(&Self) + Send + 'static,
-        for<'a> F::CallRefFuture<'a>: Send,
-    {
+    fn run_task(
+        self: &Arc<Self>,
+        wake: Arc<Notify>,
+        interval: Duration,
+        round: fn(Arc<Self>) -> BoxFuture<'static, ()>,
+    ) {
         let weak: Weak<Self> = Arc::downgrade(self);
         let stop = self.stop.clone();
         let clock = Arc::clone(self.volume.clock());
@@ -125,7 +129,7 @@ impl Vfs {
                     () = stop.cancelled() => return,
                 }
                 let Some(vfs) = weak.upgrade() else { return };
-                round(&vfs).await;
+                round(vfs).await;
             }
         });
         self.tasks.lock().push(task);
@@ -198,7 +202,9 @@ impl Vfs {
                 "another gateway has taken over this volume: this one refuses all changes from now \
                  on; stop it, or stop the other and start this one again"
             ),
-            Some(error) => tracing::error!(%error, "changes are refused until the store takes them"),
+            Some(error) => {
+                tracing::error!(%error, "changes are refused until the store takes them")
+            }
             None => tracing::info!("the store takes changes again"),
         }
         *trouble = error;

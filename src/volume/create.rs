@@ -13,7 +13,7 @@ use crate::meta::{Durability, MetaEngine, RecordKey, Records};
 use crate::store::{SseFacts, Store, StoreErrorKind};
 
 use super::header::{self, FIRST, SECOND};
-use super::open::{VolumeParts, open_engine};
+use super::open::{Opening, VolumeParts, open_engine};
 use super::{VolumeError, read_header};
 
 /// Objects deleted at once while leftovers of an interrupted first start are removed.
@@ -64,7 +64,7 @@ pub async fn create(
         extent_bytes: options.extent_bytes,
         inline_bytes_max: INLINE_BYTES_DEFAULT,
         engine: Engine::Slate,
-        sse: options.sse,
+        sse: header::facts_to_header(&options.sse),
     })
     .map_err(|error| VolumeError::Header { store: place(), error })?;
     match read_header(store).await {
@@ -91,7 +91,7 @@ pub async fn create(
         (CipherSuite::Aes256Gcm, None) => Ok(header),
         (CipherSuite::None, _) => {
             let (_, keys) = header.open_plain()?;
-            let engine = open_engine(store, false).await?;
+            let engine = open_engine(store, Opening::New).await?;
             write_first_records(engine, keys, parts, &header).await?;
             Ok(header)
         }
@@ -111,12 +111,12 @@ pub async fn set_first_secret(
     header: Header,
     secret: &Passphrase,
 ) -> Result<Header, VolumeError> {
-    // The derivation blocks for a tenth of a second; a secret cannot be moved to a worker.
-    let (verified, keys) = tokio::task::block_in_place(|| {
-        header.clone().set_first_secret(secret, parts.clock.now(), &*parts.random)
-    })?;
+    // The derivation blocks the thread for a tenth of a second. Nothing is served yet, and a secret
+    // does not move to another thread.
+    let now = parts.clock.now();
+    let (verified, keys) = header.clone().set_first_secret(secret, now, &*parts.random)?;
     remove_leftovers(&parts.store).await?;
-    let engine = open_engine(&parts.store, false).await?;
+    let engine = open_engine(&parts.store, Opening::New).await?;
     write_first_records(engine, keys, parts, verified.header()).await?;
     let next = verified.into_header();
     header::replace(&parts.store, &header, &next).await?;
@@ -148,8 +148,7 @@ pub(super) async fn write_first_records(
     txn.put(&RecordKey::inode(InodeId::ROOT), &root_record(&*parts.clock).encode());
     let next = InodeId::ROOT.get() + 1;
     txn.put(&RecordKey::next_inode(), &encode_next_inode(next));
-    let marker =
-        VolumeMarker { volume: header.volume_id(), extent_bytes: header.extent_bytes() };
+    let marker = VolumeMarker { volume: header.volume_id(), extent_bytes: header.extent_bytes() };
     txn.put(&RecordKey::volume_marker(), &marker.encode());
     txn.commit(Durability::Durable).await?;
     Ok(records.close().await?)

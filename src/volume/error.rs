@@ -8,7 +8,9 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum VolumeError {
     /// There is no header.
-    #[error("there is no volume at {store}: check the address, or make one with `sealgate volume create`")]
+    #[error(
+        "there is no volume at {store}: check the address, or make one with `sealgate volume create`"
+    )]
     NoVolume {
         /// Where was looked.
         store: String,

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::base::limits::HEADER_BYTES_MAX;
 use crate::base::to_u64;
-use crate::keyslot::{Copies, Header, HeaderError, choose_copy};
-use crate::store::{Store, StoreError, StoreErrorKind};
+use crate::keyslot::{self, Copies, Header, HeaderError, SseMode, choose_copy};
+use crate::store::{SseFacts, Store, StoreError, StoreErrorKind};
 
 use super::VolumeError;
 
@@ -33,7 +33,9 @@ pub async fn read_header(store: &Store) -> Result<HeaderFound, VolumeError> {
         (false, true) => Some((SECOND, FIRST)),
     };
     let warning = stale.map(|(stale, used)| {
-        format!("{stale} is missing, damaged or old; {used} was used, and the next start repairs it")
+        format!(
+            "{stale} is missing, damaged or old; {used} was used, and the next start repairs it"
+        )
     });
     Ok(HeaderFound { header: copies.header, warning })
 }
@@ -41,9 +43,13 @@ pub async fn read_header(store: &Store) -> Result<HeaderFound, VolumeError> {
 pub(super) async fn read_copies(store: &Store) -> Result<Copies, VolumeError> {
     let first = read_copy(store, FIRST).await?;
     let second = read_copy(store, SECOND).await?;
-    choose_copy(first.as_deref(), second.as_deref()).map_err(|error| match error {
-        HeaderError::Missing => VolumeError::NoVolume { store: store.label().to_owned() },
-        error => VolumeError::Header { store: store.label().to_owned(), error },
+    choose_copy(first.as_deref(), second.as_deref()).map_err(|error| {
+        let store = store.label().to_owned();
+        if error == HeaderError::Missing {
+            VolumeError::NoVolume { store }
+        } else {
+            VolumeError::Header { store, error }
+        }
     })
 }
 
@@ -83,4 +89,27 @@ pub(super) async fn repair(store: &Store, copies: &Copies) -> Result<(), StoreEr
         store.put(SECOND, text).await?;
     }
     Ok(())
+}
+
+/// Server-side encryption as the header records it.
+pub(super) fn facts_to_header(facts: &SseFacts) -> keyslot::SseFacts {
+    let (mode, key_id) = match facts {
+        SseFacts::None => (SseMode::None, None),
+        SseFacts::S3 => (SseMode::S3, None),
+        SseFacts::Kms { key_id } => (SseMode::Kms, key_id.clone()),
+        SseFacts::Customer => (SseMode::Customer, None),
+    };
+    keyslot::SseFacts { mode, key_id }
+}
+
+/// Server-side encryption as the store takes it, from what the header records.
+#[must_use]
+pub fn recorded_sse(header: &Header) -> SseFacts {
+    let recorded = header.sse();
+    match recorded.mode {
+        SseMode::None => SseFacts::None,
+        SseMode::S3 => SseFacts::S3,
+        SseMode::Kms => SseFacts::Kms { key_id: recorded.key_id.clone() },
+        SseMode::Customer => SseFacts::Customer,
+    }
 }

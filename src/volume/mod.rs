@@ -12,5 +12,5 @@ mod open;
 
 pub use create::{CreateOptions, create, set_first_secret};
 pub use error::VolumeError;
-pub use header::{HeaderFound, read_header};
+pub use header::{HeaderFound, read_header, recorded_sse};
 pub use open::{OpenOptions, Volume, VolumeParts};

@@ -12,7 +12,6 @@ use crate::meta::{MetaEngine, RecordError, RecordKey, Records};
 use crate::store::Store;
 
 use super::VolumeError;
-use super::create::write_first_records;
 use super::header::{read_copies, repair};
 
 /// What a volume needs from outside.
@@ -83,18 +82,11 @@ impl Volume {
         if !options.read_only {
             repair(&parts.store, &copies).await?;
         }
-        let mut engine = open_engine(&parts.store, options.read_only).await?;
+        let opening = if options.read_only { Opening::Read } else { Opening::Write };
+        let engine = open_engine(&parts.store, opening).await?;
         let keys = Arc::new(keys);
-        let records = || Records::new(Arc::clone(&engine), Arc::clone(&keys), Arc::clone(&parts.random));
-        if !check_marker(&records(), &header, &parts.store).await? {
-            // Only a volume without encryption: its creation stopped between header and metadata.
-            engine.close().await?;
-            let (_, plain) = header.open_plain()?;
-            let fresh = open_engine(&parts.store, false).await?;
-            write_first_records(fresh, plain, &parts, &header).await?;
-            engine = open_engine(&parts.store, options.read_only).await?;
-        }
         let records = Records::new(engine, Arc::clone(&keys), Arc::clone(&parts.random));
+        check_marker(&records, &header, &parts.store).await?;
         Ok(Arc::new(Self::assemble(parts, header, keys, records, &options)))
     }
 
@@ -179,10 +171,7 @@ impl Volume {
     }
 }
 
-fn unlock(
-    header: &Header,
-    secret: Option<&Passphrase>,
-) -> Result<(Header, KeyRing), VolumeError> {
+fn unlock(header: &Header, secret: Option<&Passphrase>) -> Result<(Header, KeyRing), VolumeError> {
     let (verified, keys) = match (header.encryption(), secret) {
         (CipherSuite::None, None) => header.open_plain()?,
         (CipherSuite::None, Some(_)) => return Err(KeyslotError::NotEncrypted.into()),
@@ -191,50 +180,56 @@ fn unlock(
         }
         (CipherSuite::Aes256Gcm, None) => return Err(VolumeError::SecretMissing),
         (CipherSuite::Aes256Gcm, Some(secret)) => {
-            // The derivation blocks for a tenth of a second; a secret cannot be moved to a worker.
-            tokio::task::block_in_place(|| header.unlock(secret))?
+            // Blocks the thread for a tenth of a second. Nothing is served yet, and a secret does
+            // not move to another thread.
+            header.unlock(secret)?
         }
     };
     Ok((verified.into_header(), keys))
 }
 
+/// How the metadata engine is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// There is none yet.
+    New,
+    /// As its only writer.
+    Write,
+    /// Beside its writer.
+    Read,
+}
+
 pub(super) async fn open_engine(
     store: &Store,
-    read_only: bool,
+    opening: Opening,
 ) -> Result<Arc<dyn MetaEngine>, VolumeError> {
-    let options = SlateOptions::default();
-    Ok(if read_only {
-        Arc::new(SlateEngine::open_read_only(store, &options).await?)
-    } else {
-        Arc::new(SlateEngine::open(store, &options).await?)
+    let options = SlateOptions { create: opening == Opening::New, ..SlateOptions::default() };
+    Ok(match opening {
+        Opening::Read => Arc::new(SlateEngine::open_read_only(store, &options).await?),
+        Opening::New | Opening::Write => Arc::new(SlateEngine::open(store, &options).await?),
     })
 }
 
-/// Whether the metadata has a marker; an error unless it is this volume's.
+/// Refuses metadata that is not this volume's.
 async fn check_marker(
     records: &Records,
     header: &Header,
     store: &Store,
-) -> Result<bool, VolumeError> {
+) -> Result<(), VolumeError> {
     let place = || store.label().to_owned();
     let key = RecordKey::volume_marker();
-    let found = match records.get(&key).await {
-        Ok(found) => found,
+    let bytes = match records.get(&key).await {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Err(VolumeError::MetadataMissing { store: place() }),
         Err(RecordError::Refused { .. }) => {
             return Err(VolumeError::ForeignMetadata { store: place() });
         }
         Err(error) => return Err(error.into()),
     };
-    let Some(bytes) = found else {
-        return match header.encryption() {
-            CipherSuite::Aes256Gcm => Err(VolumeError::MetadataMissing { store: place() }),
-            CipherSuite::None => Ok(false),
-        };
-    };
     let marker = VolumeMarker::decode(&bytes)
         .map_err(|error| VolumeError::Record(RecordError::Layout { key, error }))?;
     if marker.volume == header.volume_id() && marker.extent_bytes == header.extent_bytes() {
-        Ok(true)
+        Ok(())
     } else {
         Err(VolumeError::ForeignMetadata { store: place() })
     }

@@ -73,12 +73,7 @@ impl Vfs {
         Ok(finish(slices, offset, attr))
     }
 
-    fn parts_of(
-        &self,
-        dirty: &super::super::dirty::DirtyFile,
-        offset: u64,
-        end: u64,
-    ) -> Vec<Part> {
+    fn parts_of(&self, dirty: &super::super::dirty::DirtyFile, offset: u64, end: u64) -> Vec<Part> {
         let extent_len = u64::from(self.extent_bytes());
         let mut parts = Vec::new();
         let mut at = offset;

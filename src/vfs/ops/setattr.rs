@@ -208,7 +208,8 @@ fn check_and_set(
         }
         record.mode = mode;
     }
-    if (set.uid.is_some() || set.gid.is_some()) && (set.mode.is_none() || owner != (record.uid, record.gid))
+    if (set.uid.is_some() || set.gid.is_some())
+        && (set.mode.is_none() || owner != (record.uid, record.gid))
     {
         record.mode = mode_without_privilege(record);
     }

@@ -29,8 +29,7 @@ impl Vfs {
         let root = self.cell(InodeId::ROOT).await?;
         let parent = root.state().lock().record.clone();
         let inode = self.new_inode_id().await?;
-        let mut record =
-            self.new_record(who, &root, &parent, NewNode::of(FileKind::File, set))?;
+        let mut record = self.new_record(who, &root, &parent, NewNode::of(FileKind::File, set))?;
         record.nlink = 0;
         let mut change = Change::begin(self).await?;
         change.put_inode(inode, &record);
