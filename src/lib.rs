@@ -15,6 +15,7 @@ pub mod crypto;
 pub mod format;
 pub mod keyslot;
 pub mod meta;
+pub mod nfs;
 pub mod store;
 pub mod telemetry;
 pub mod vfs;

@@ -79,6 +79,9 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`CodecError::Short`].
+    ///
+    /// # Panics
+    /// Never: `take` returns as many bytes as it was asked for.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
         let bytes = self.take(N)?;
         Ok(bytes.try_into().expect("take returned exactly N bytes"))

@@ -43,6 +43,9 @@ impl Blocks {
     /// # Errors
     /// [`BlockError::Store`] if the store does not take it.
     ///
+    /// # Panics
+    /// If the frames exceed the largest segment: a bug in the caller.
+    ///
     /// # Durability
     /// The segment is durable on return. Nothing refers to it yet: until the caller's metadata
     /// does, it is garbage that a sweep removes.

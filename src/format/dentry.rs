@@ -67,6 +67,9 @@ impl DentryBucket {
     }
 
     /// Encodes the bucket.
+    ///
+    /// # Panics
+    /// Never: a bucket has 16 slots.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(2 + self.entries.len() * 32);

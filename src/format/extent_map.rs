@@ -85,6 +85,9 @@ impl ExtentMap {
     }
 
     /// Encodes the map; frames that lie behind one another share one run.
+    ///
+    /// # Panics
+    /// If it has more than 64 extents: a bug in the caller.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(256);

@@ -17,6 +17,9 @@ use super::dirty::{Extents, Pieces};
 use super::flush::Stored;
 use super::{Error, Vfs};
 
+/// New places of extents, by map: the extent's position in it, and its frame or a hole.
+type Places = BTreeMap<u32, Vec<(usize, Option<FrameRef>)>>;
+
 /// A file on its way to the store.
 #[derive(Debug)]
 pub(super) struct PreparedFile {
@@ -227,13 +230,8 @@ impl Vfs {
 
     /// The new places of a file's extents, by map. A frame that a truncation overtook is clipped,
     /// or left out if nothing of it is content any more.
-    fn places_of(
-        &self,
-        inode: InodeId,
-        stored: &Stored,
-        clip: u64,
-    ) -> Result<BTreeMap<u32, Vec<(usize, Option<FrameRef>)>>, Error> {
-        let mut places: BTreeMap<u32, Vec<(usize, Option<FrameRef>)>> = BTreeMap::new();
+    fn places_of(&self, inode: InodeId, stored: &Stored, clip: u64) -> Result<Places, Error> {
+        let mut places = Places::new();
         for (extent, frame) in stored.places.get(&inode).into_iter().flatten() {
             let start = extent.get() * u64::from(self.extent_bytes());
             let valid = u64::from(frame.plain_len).min(clip.saturating_sub(start));

@@ -43,9 +43,13 @@ pub async fn read_header(store: &Store) -> Result<HeaderFound, VolumeError> {
 pub(super) async fn read_copies(store: &Store) -> Result<Copies, VolumeError> {
     let first = read_copy(store, FIRST).await?;
     let second = read_copy(store, SECOND).await?;
-    choose_copy(first.as_deref(), second.as_deref()).map_err(|error| match error {
-        HeaderError::Missing => VolumeError::NoVolume { store: store.label().to_owned() },
-        error => VolumeError::Header { store: store.label().to_owned(), error },
+    choose_copy(first.as_deref(), second.as_deref()).map_err(|error| {
+        let store = store.label().to_owned();
+        if error == HeaderError::Missing {
+            VolumeError::NoVolume { store }
+        } else {
+            VolumeError::Header { store, error }
+        }
     })
 }
 

@@ -30,6 +30,14 @@ struct Move<'n> {
     target: Option<Arc<InodeCell>>,
 }
 
+/// The records of a move that is allowed.
+struct Checked {
+    from_dir: InodeRecord,
+    to_dir: InodeRecord,
+    moved: InodeRecord,
+    replaced: Option<InodeRecord>,
+}
+
 impl Vfs {
     /// Moves a name. A file of the new name is replaced, an empty directory by a directory; in one
     /// transaction.
@@ -135,57 +143,27 @@ impl Vfs {
         found: Move<'_>,
         replace_tree: bool,
     ) -> Result<Renamed> {
+        let checked = self.check_move(who, &found, replace_tree).await?;
         let Move { from, to, source, target } = found;
-        let from_record = locked_record(&from.dir)?;
-        let to_record = locked_record(&to.dir)?;
-        check_change_entries(&from_record, who)?;
-        check_change_entries(&to_record, who)?;
-        let mut moved = locked_record(&source)?;
-        check_sticky(&from_record, &moved, who)?;
-        let same_dir = from.dir.id == to.dir.id;
-        let moves_directory = moved.kind == FileKind::Directory;
         // Two names of one inode: nothing to do, and both stay (POSIX rename).
         if target.as_ref().is_some_and(|target| target.id == source.id) {
-            return Ok(unchanged(&from, from_record, &to, to_record));
+            return Ok(Renamed {
+                from: DirChange::new(&from.dir, checked.from_dir).unchanged(),
+                to: DirChange::new(&to.dir, checked.to_dir).unchanged(),
+            });
         }
-        if moves_directory && !same_dir {
-            self.check_not_inside(&to.dir, source.id).await?;
-            // Its `..` changes, so the directory itself must be writable.
-            if !access_of(&moved, who).write {
-                return Err(Error::Denied);
-            }
-        }
-        let replaced = match &target {
-            Some(target) => {
-                let record = locked_record(target)?;
-                check_sticky(&to_record, &record, who)?;
-                if replace_tree {
-                    self.check_not_inside(&from.dir, target.id).await?;
-                } else {
-                    check_replace(&moved, &record)?;
-                }
-                Some(record)
-            }
-            None => None,
-        };
         let now = self.now();
-        let mut from_dir = DirChange::new(&from.dir, from_record);
-        let mut to_dir = DirChange::new(&to.dir, to_record);
-        leave(&mut from_dir.record, &moved);
-        if same_dir {
-            to_dir.record = from_dir.record.clone();
-        }
-        if let Some(replaced) = &replaced {
-            leave(&mut to_dir.record, replaced);
-        }
-        to_dir.record.entries += 1;
-        if moves_directory {
-            to_dir.record.nlink += 1;
+        let mut moved = checked.moved;
+        moved.ctime = now;
+        if moved.kind == FileKind::Directory {
             moved.parent = Some(to.dir.id);
         }
+        let mut from_dir = DirChange::new(&from.dir, checked.from_dir);
+        let mut to_dir = DirChange::new(&to.dir, checked.to_dir);
+        let same_dir = from.dir.id == to.dir.id;
+        count_move(&mut from_dir, &mut to_dir, &moved, checked.replaced.as_ref());
         from_dir.touch(now);
         to_dir.touch(now);
-        moved.ctime = now;
         if same_dir {
             from_dir.record = to_dir.record.clone();
         }
@@ -208,6 +186,43 @@ impl Vfs {
             state.record.ctime = now;
         }
         Ok(Renamed { from: from_dir.done(), to: to_dir.done() })
+    }
+
+    /// Whether `who` may make this move, and the records it starts from.
+    async fn check_move(
+        &self,
+        who: &Identity,
+        found: &Move<'_>,
+        replace_tree: bool,
+    ) -> Result<Checked> {
+        let from_dir = locked_record(&found.from.dir)?;
+        let to_dir = locked_record(&found.to.dir)?;
+        check_change_entries(&from_dir, who)?;
+        check_change_entries(&to_dir, who)?;
+        let moved = locked_record(&found.source)?;
+        check_sticky(&from_dir, &moved, who)?;
+        let same_inode = found.target.as_ref().is_some_and(|target| target.id == found.source.id);
+        if moved.kind == FileKind::Directory && found.from.dir.id != found.to.dir.id {
+            self.check_not_inside(&found.to.dir, found.source.id).await?;
+            // Its `..` changes, so the directory itself must be writable.
+            if !access_of(&moved, who).write {
+                return Err(Error::Denied);
+            }
+        }
+        let replaced = match &found.target {
+            Some(target) if !same_inode => {
+                let record = locked_record(target)?;
+                check_sticky(&to_dir, &record, who)?;
+                if replace_tree {
+                    self.check_not_inside(&found.from.dir, target.id).await?;
+                } else {
+                    check_replace(&moved, &record)?;
+                }
+                Some(record)
+            }
+            Some(_) | None => None,
+        };
+        Ok(Checked { from_dir, to_dir, moved, replaced })
     }
 
     /// Takes the entry out of one bucket and puts it into the other, which may be the same.
@@ -265,22 +280,30 @@ fn check_replace(moved: &InodeRecord, replaced: &InodeRecord) -> Result<()> {
     }
 }
 
+/// Counts the entries and subdirectories of both directories, which may be one.
+fn count_move(
+    from: &mut DirChange,
+    to: &mut DirChange,
+    moved: &InodeRecord,
+    replaced: Option<&InodeRecord>,
+) {
+    leave(&mut from.record, moved);
+    if from.cell.id == to.cell.id {
+        to.record = from.record.clone();
+    }
+    if let Some(replaced) = replaced {
+        leave(&mut to.record, replaced);
+    }
+    to.record.entries += 1;
+    if moved.kind == FileKind::Directory {
+        to.record.nlink += 1;
+    }
+}
+
 /// An entry leaves its directory.
 fn leave(dir: &mut InodeRecord, entry: &InodeRecord) {
     dir.entries = dir.entries.saturating_sub(1);
     if entry.kind == FileKind::Directory {
         dir.nlink = dir.nlink.saturating_sub(1);
-    }
-}
-
-fn unchanged(
-    from: &Place<'_>,
-    from_record: InodeRecord,
-    to: &Place<'_>,
-    to_record: InodeRecord,
-) -> Renamed {
-    Renamed {
-        from: DirChange::new(&from.dir, from_record).unchanged(),
-        to: DirChange::new(&to.dir, to_record).unchanged(),
     }
 }
