@@ -2,7 +2,8 @@
 //! before an engine sees it.
 
 mod engine;
+pub mod engines;
+mod flush;
 
-pub use engine::{
-    Capabilities, Durability, Isolation, MetaEngine, MetaError, MetaTxn,
-};
+pub use engine::{Capabilities, Durability, Isolation, MetaEngine, MetaError, MetaTxn};
+pub use flush::{FlushCoordinator, FlushStats};

@@ -84,15 +84,8 @@ impl DirectoryObjects {
             }
             opened => opened?,
         };
-        let mut rest = body.clone();
-        let written = (|| {
-            while !rest.is_empty() {
-                let chunk = rest.current();
-                file.write_all(&chunk)?;
-                rest = rest.slice(chunk.len()..);
-            }
-            file.sync_all()
-        })();
+        let written = body.clone().try_for_each(|part| file.write_all(&part));
+        let written = written.and_then(|()| file.sync_all());
         if let Err(err) = written {
             drop(fs::remove_file(&path));
             return Err(err);

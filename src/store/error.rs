@@ -77,6 +77,12 @@ impl StoreError {
     }
 }
 
+impl From<&opendal::Error> for StoreError {
+    fn from(err: &opendal::Error) -> Self {
+        Self::from_opendal("request", "to the store", err)
+    }
+}
+
 /// Sorts an error of the client library by what the caller can do.
 #[must_use]
 pub(super) fn kind_of(err: &opendal::Error) -> StoreErrorKind {

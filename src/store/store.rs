@@ -101,7 +101,7 @@ impl Store {
     /// # Cost
     /// One PUT; one HEAD and one GET more if the key is taken.
     pub async fn create(&self, key: &str, body: impl Into<Buffer>) -> Result<(), StoreError> {
-        let body = body.into();
+        let body = without_empty_parts(body.into());
         let options = WriteOptions { if_not_exists: true, ..WriteOptions::default() };
         let write = self.operator().write_options(key, body.clone(), options);
         match self.within("create", key, write).await {
@@ -124,6 +124,7 @@ impl Store {
     /// # Errors
     /// Those of any request.
     pub async fn put(&self, key: &str, body: impl Into<Buffer>) -> Result<(), StoreError> {
+        let body = without_empty_parts(body.into());
         let write = self.operator().write_options(key, body, WriteOptions::default());
         self.within("put", key, write).await.map(|_| ())
     }
@@ -322,6 +323,12 @@ impl Store {
             Err(opendal::Error::new(opendal::ErrorKind::Unexpected, text).set_temporary())
         })
     }
+}
+
+/// The library takes an empty part for the end of a body, or looks at it again and again.
+#[must_use]
+pub fn without_empty_parts(body: Buffer) -> Buffer {
+    body.filter(|part| !part.is_empty()).collect()
 }
 
 fn object_meta(key: String, metadata: &opendal::Metadata) -> ObjectMeta {

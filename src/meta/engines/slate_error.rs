@@ -1,0 +1,61 @@
+//! What an error of SlateDB means for us.
+
+use std::error::Error;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+use slatedb::{CloseReason, ErrorKind};
+
+use crate::meta::MetaError;
+use crate::store::{StoreError, StoreErrorKind};
+
+/// Translates by the library's kind, and by what the store said underneath: only the store knows
+/// whether an object is damaged or just out of reach.
+pub(super) fn translate(err: &slatedb::Error) -> MetaError {
+    match (err.kind(), cause(err)) {
+        (ErrorKind::Transaction, _) => MetaError::Conflict,
+        (ErrorKind::Closed(CloseReason::Fenced), _) => MetaError::Fenced,
+        (ErrorKind::Closed(CloseReason::Clean), _) => MetaError::Closed("it was closed".into()),
+        (_, Cause::Damaged) => MetaError::Corrupt(err.to_string()),
+        (ErrorKind::Unavailable, _) | (_, Cause::Unreachable) => {
+            MetaError::Unavailable(err.to_string())
+        }
+        (ErrorKind::Closed(_), _) => {
+            MetaError::Closed(format!("it stopped and must be opened again: {err}"))
+        }
+        // Data, and what the library calls invalid or internal when bytes surprise it.
+        _ => MetaError::Corrupt(err.to_string()),
+    }
+}
+
+enum Cause {
+    Damaged,
+    Unreachable,
+    Unknown,
+}
+
+fn cause(err: &slatedb::Error) -> Cause {
+    let mut next: Option<&(dyn Error + 'static)> = Some(err);
+    while let Some(err) = next {
+        if let Some(store) = err.downcast_ref::<StoreError>() {
+            return match store.kind() {
+                // The engine asks only for objects that it wrote.
+                StoreErrorKind::Corrupt | StoreErrorKind::NotFound => Cause::Damaged,
+                _ => Cause::Unreachable,
+            };
+        }
+        next = err.source();
+    }
+    Cause::Unknown
+}
+
+/// Runs a call of the library; a panic in it, say over bytes it did not expect, is an error.
+pub(super) async fn guarded<T>(
+    call: impl Future<Output = Result<T, slatedb::Error>>,
+) -> Result<T, MetaError> {
+    match AssertUnwindSafe(call).catch_unwind().await {
+        Ok(result) => result.map_err(|err| translate(&err)),
+        Err(_) => Err(MetaError::Corrupt("the engine stopped on unexpected bytes".into())),
+    }
+}
