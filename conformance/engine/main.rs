@@ -1,5 +1,10 @@
 //! The battery that every metadata engine must pass: the claims of the `MetaEngine` contract, run
 //! over each engine. A new engine is one line in `battery!` and one arm in `World`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in a test, the panic is the message"
+)]
 
 mod claims;
 mod slate;

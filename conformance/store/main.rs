@@ -1,6 +1,7 @@
 //! The battery over every kind of store the machine can reach: a directory and memory always, an S3
 //! server if the environment names one (`S3_ENDPOINT`, `S3_BUCKET`, `AWS_ACCESS_KEY_ID`,
 //! `AWS_SECRET_ACCESS_KEY`, optionally `S3_SSE`).
+#![expect(clippy::unwrap_used, reason = "in a test, the panic is the message")]
 
 use futures::future::join_all;
 use sealgate::base::{OsRandom, Random};

@@ -327,9 +327,9 @@ impl SlateObjectStore {
         }
         let kept: HashMap<String, String> = attributes
             .iter()
-            .filter_map(|(name, value)| match name {
-                Attribute::Metadata(name) => Some((name.to_string(), value.to_string())),
-                _ => None,
+            .filter_map(|(name, value)| {
+                let Attribute::Metadata(name) = name else { return None };
+                Some((name.to_string(), value.to_string()))
             })
             .collect();
         (!kept.is_empty()).then_some(kept)
