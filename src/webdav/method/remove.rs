@@ -8,6 +8,8 @@ use super::super::conditional;
 use super::super::reply::Answer;
 use super::super::reply::empty;
 use super::super::resolve::resolve;
+use crate::vfs::Error;
+use crate::vfs::FileKind;
 
 /// Answers a DELETE. A link is removed itself, not what it leads to.
 ///
@@ -18,7 +20,7 @@ pub(in super::super) async fn remove(call: &Call) -> Answer {
     let session = &call.session;
     let found = resolve(session, &call.path, false).await?;
     let Some(place) = &found.place else { return Err(StatusCode::FORBIDDEN.into()) };
-    let collection = found.attr.kind == crate::vfs::FileKind::Directory;
+    let collection = found.attr.kind == FileKind::Directory;
     if collection && !matches!(call.depth, None | Some(Depth::Infinity)) {
         return Err(StatusCode::BAD_REQUEST.into());
     }
