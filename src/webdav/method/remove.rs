@@ -26,7 +26,13 @@ pub(in super::super) async fn remove(call: &Call) -> Answer {
     }
     conditional::check(call, Some(&found.attr)).await?;
     conditional::check_member_locks(call, &call.path, true)?;
-    session.hold(|| session.vfs().remove_tree(&session.who, place.dir.inode, &place.name)).await?;
+    let remove = || session.vfs().remove_tree(&session.who, place.dir.inode, &place.name);
+    match session.hold(remove).await {
+        // It was there a moment ago: an attempt that answered "unavailable" removed it, or
+        // somebody else did. Either way it is gone.
+        Ok(_) | Err(Error::NotFound) => {}
+        Err(error) => return Err(error.into()),
+    }
     session.shared.locks.forget_tree(&call.path);
     Ok(empty(StatusCode::NO_CONTENT))
 }
