@@ -9,6 +9,7 @@
     )
 )]
 
+pub mod admin;
 pub mod base;
 pub mod block;
 pub mod crypto;
