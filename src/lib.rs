@@ -12,7 +12,9 @@
 pub mod admin;
 pub mod base;
 pub mod block;
+pub mod cli;
 pub mod crypto;
+pub mod daemon;
 pub mod format;
 pub mod keyslot;
 pub mod meta;
@@ -21,6 +23,7 @@ pub mod store;
 pub mod telemetry;
 pub mod vfs;
 pub mod volume;
+pub mod webdav;
 
 #[cfg(feature = "testkit")]
 #[doc(hidden)]
