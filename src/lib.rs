@@ -9,16 +9,19 @@
     )
 )]
 
+pub mod admin;
 pub mod base;
 pub mod block;
 pub mod crypto;
 pub mod format;
 pub mod keyslot;
 pub mod meta;
+pub mod nfs;
 pub mod store;
 pub mod telemetry;
 pub mod vfs;
 pub mod volume;
+pub mod webdav;
 
 #[cfg(feature = "testkit")]
 #[doc(hidden)]

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
@@ -38,6 +39,8 @@ struct Waiting {
     wanted: BTreeSet<InodeId>,
     /// Somebody waits for all of them.
     all: bool,
+    /// When all of them were last looked at: a crowd of commits must not search them each time.
+    searched: Duration,
     waiters: Vec<Waiter>,
 }
 
@@ -151,17 +154,20 @@ impl Vfs {
         let mut waiting = self.flusher.waiting.lock();
         let wanted = std::mem::take(&mut waiting.wanted);
         let everything = std::mem::take(&mut waiting.all) || pressed;
-        let is_due = |cell: &InodeCell| {
-            let since = cell.state().lock().dirty_since;
-            since.is_some_and(|since| now.saturating_sub(since) >= self.options.dirty_age_max)
+        let mut cells: Vec<Arc<InodeCell>> = if everything {
+            std::mem::take(&mut waiting.dirty).into_values().collect()
+        } else {
+            wanted.iter().filter_map(|id| waiting.dirty.remove(id)).collect()
         };
-        let chosen: Vec<InodeId> = waiting
-            .dirty
-            .iter()
-            .filter(|(id, cell)| everything || wanted.contains(id) || is_due(cell))
-            .map(|(&id, _)| id)
-            .collect();
-        let cells = chosen.iter().filter_map(|id| waiting.dirty.remove(id)).collect();
+        if now.saturating_sub(waiting.searched) >= self.options.flush_interval {
+            waiting.searched = now;
+            let is_due = |cell: &InodeCell| {
+                let since = cell.state().lock().dirty_since;
+                since.is_some_and(|since| now.saturating_sub(since) >= self.options.dirty_age_max)
+            };
+            let due = waiting.dirty.extract_if(.., |_, cell| is_due(cell));
+            cells.extend(due.map(|(_, cell)| cell));
+        }
         (cells, std::mem::take(&mut waiting.waiters))
     }
 

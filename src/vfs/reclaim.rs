@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::base::InodeId;
+use crate::base::limits::EXTENTS_PER_MAP;
 use crate::format::{DentryBucket, ExtentMap, FileKind, InodeRecord};
 use crate::meta::{RecordKey, keys};
 
@@ -262,7 +263,8 @@ impl Vfs {
     }
 
     /// Removes one name of an inode within `change`; the caller holds its operation lock. A small
-    /// file that nobody keeps open is gone at once; anything else becomes an orphan. Returns the
+    /// file or empty directory that nobody keeps open is gone at once; anything else becomes an
+    /// orphan. Returns the
     /// record it is left with, or `None` if it is gone.
     pub(super) async fn unlink_in(
         &self,
@@ -274,9 +276,16 @@ impl Vfs {
             (state.record_to_store(), state.dirty.flushing.is_some() || cell.is_pinned())
         };
         self.drop_link(&mut record);
-        let one_map =
-            record.size <= u64::from(self.extent_bytes()) * crate::base::limits::EXTENTS_PER_MAP;
-        if record.nlink == 0 && !busy && one_map && record.kind != FileKind::Directory {
+        let is_small = match record.kind {
+            FileKind::File => record.size <= u64::from(self.extent_bytes()) * EXTENTS_PER_MAP,
+            FileKind::Directory => record.entries == 0,
+            FileKind::Symlink
+            | FileKind::CharDevice
+            | FileKind::BlockDevice
+            | FileKind::Fifo
+            | FileKind::Socket => true,
+        };
+        if record.nlink == 0 && !busy && is_small {
             let prefix = keys::properties_of(cell.id);
             if self.records().scan(&prefix, None, 1).await?.is_empty() {
                 if record.kind == FileKind::File {

@@ -111,10 +111,10 @@ pub async fn set_first_secret(
     header: Header,
     secret: &Passphrase,
 ) -> Result<Header, VolumeError> {
-    // The derivation blocks for a tenth of a second; a secret cannot be moved to a worker.
-    let (verified, keys) = tokio::task::block_in_place(|| {
-        header.clone().set_first_secret(secret, parts.clock.now(), &*parts.random)
-    })?;
+    // The derivation blocks the thread for a tenth of a second. Nothing is served yet, and a secret
+    // does not move to another thread.
+    let now = parts.clock.now();
+    let (verified, keys) = header.clone().set_first_secret(secret, now, &*parts.random)?;
     remove_leftovers(&parts.store).await?;
     let engine = open_engine(&parts.store, Opening::New).await?;
     write_first_records(engine, keys, parts, verified.header()).await?;

@@ -180,8 +180,9 @@ fn unlock(header: &Header, secret: Option<&Passphrase>) -> Result<(Header, KeyRi
         }
         (CipherSuite::Aes256Gcm, None) => return Err(VolumeError::SecretMissing),
         (CipherSuite::Aes256Gcm, Some(secret)) => {
-            // The derivation blocks for a tenth of a second; a secret cannot be moved to a worker.
-            tokio::task::block_in_place(|| header.unlock(secret))?
+            // Blocks the thread for a tenth of a second. Nothing is served yet, and a secret does
+            // not move to another thread.
+            header.unlock(secret)?
         }
     };
     Ok((verified.into_header(), keys))
