@@ -106,9 +106,7 @@ fn run(command: Command, environment: EnvSecret) -> Result<(), Failure> {
 ///
 /// # Errors
 /// What the future says, or that the operating system gives no threads.
-pub(crate) fn block_on<T>(
-    future: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -22,13 +22,11 @@ use crate::format::Compression;
 /// With a secret (--secret-file, --creds-file or SEALGATE_SECRET) the volume can be served at once;
 /// without one it is made without a secret, and the first `sealgate serve` asks for it twice.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "\
+#[command(after_long_help = "\
 Examples:
   sealgate volume create ./photos.sealgate --name photos
   sealgate volume create 's3://bucket/photos?region=eu-central-1' --sse --secret-file secret.txt
-  sealgate volume create 's3://bucket/open?endpoint=http://127.0.0.1:9000' --encryption none --sse"
-)]
+  sealgate volume create 's3://bucket/open?endpoint=http://127.0.0.1:9000' --encryption none --sse")]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
     store: StoreArgs,

@@ -33,7 +33,15 @@ pub const DIRTY_BYTES: &str = "sealgate_dirty_bytes";
 pub const FLUSHES: &str = "sealgate_flushes_total";
 /// Histogram: seconds one flush of content took.
 pub const FLUSH_SECONDS: &str = "sealgate_flush_seconds";
-/// Counter: stored bytes that did not open, by `kind` (`frame`, `record`, `segment`, `header`).
+/// Counter: flushes of one file that lost its dirty content; its next COMMIT reports an error.
+pub const FLUSH_LOSSES: &str = "sealgate_flush_losses_total";
+/// Counter: segments written to the store.
+pub const SEGMENTS_WRITTEN: &str = "sealgate_segments_written_total";
+/// Counter: bytes of those segments.
+pub const SEGMENT_BYTES_WRITTEN: &str = "sealgate_segment_bytes_written_total";
+/// Counter: segments removed because nothing referred to them.
+pub const SEGMENTS_REMOVED: &str = "sealgate_segments_removed_total";
+/// Counter: stored bytes that did not open, by `kind` (`frame`, `record`, `segment`).
 pub const DAMAGED: &str = "sealgate_damaged_total";
 
 /// Gauge: 1 while requests are served in full, 0 while not.
@@ -72,6 +80,10 @@ pub const ALL: &[(&str, Kind, Unit, &str)] = &[
     (DIRTY_BYTES, Kind::Gauge, Unit::Bytes, "Content written and not yet in the store."),
     (FLUSHES, Kind::Counter, Unit::Count, "Flushes of content and its metadata."),
     (FLUSH_SECONDS, Kind::Histogram, Unit::Seconds, "Time of one flush of content."),
+    (FLUSH_LOSSES, Kind::Counter, Unit::Count, "Flushes that lost a file's dirty content."),
+    (SEGMENTS_WRITTEN, Kind::Counter, Unit::Count, "Segments written to the store."),
+    (SEGMENT_BYTES_WRITTEN, Kind::Counter, Unit::Bytes, "Bytes of the segments written."),
+    (SEGMENTS_REMOVED, Kind::Counter, Unit::Count, "Segments removed from the store."),
     (DAMAGED, Kind::Counter, Unit::Count, "Stored bytes that did not open."),
     (READY, Kind::Gauge, Unit::Count, "1 while requests are served in full."),
     (FENCED, Kind::Gauge, Unit::Count, "1 after another gateway took the volume over."),
@@ -116,7 +128,12 @@ pub const ALL: &[(&str, Kind, Unit, &str)] = &[
         Unit::Bytes,
         "Body bytes received over WebDAV.",
     ),
-    ("sealgate_webdav_sent_bytes_total", Kind::Counter, Unit::Bytes, "Body bytes sent over WebDAV."),
+    (
+        "sealgate_webdav_sent_bytes_total",
+        Kind::Counter,
+        Unit::Bytes,
+        "Body bytes sent over WebDAV.",
+    ),
     ("sealgate_webdav_connections", Kind::Gauge, Unit::Count, "WebDAV connections open now."),
     (
         "sealgate_webdav_peers_refused_total",
