@@ -51,7 +51,7 @@ impl World {
     #[must_use]
     pub fn with(store: Store, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self {
-            parts: VolumeParts { store, clock, random },
+            parts: VolumeParts { store, clock, random, owner: (0, 0) },
             encryption: CipherSuite::Aes256Gcm,
             compression: Compression::None,
             extent_bytes: EXTENT_BYTES_DEFAULT,

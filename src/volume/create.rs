@@ -149,7 +149,7 @@ pub(super) async fn write_first_records(
 ) -> Result<(), VolumeError> {
     let records = Records::new(engine, Arc::new(keys), Arc::clone(&parts.random));
     let mut txn = records.begin().await?;
-    txn.put(&RecordKey::inode(InodeId::ROOT), &root_record(&*parts.clock).encode());
+    txn.put(&RecordKey::inode(InodeId::ROOT), &root_record(&*parts.clock, parts.owner).encode());
     let next = InodeId::ROOT.get() + 1;
     txn.put(&RecordKey::next_inode(), &encode_next_inode(next));
     let marker = VolumeMarker { volume: header.volume_id(), extent_bytes: header.extent_bytes() };
@@ -158,15 +158,15 @@ pub(super) async fn write_first_records(
     Ok(records.close().await?)
 }
 
-/// The root directory of a new volume: owned by root, open to all to read, its owner to write.
-fn root_record(clock: &dyn Clock) -> InodeRecord {
+/// The root directory of a new volume: open to all to read, to its owner to write.
+fn root_record(clock: &dyn Clock, (uid, gid): (u32, u32)) -> InodeRecord {
     let now = clock.now();
     InodeRecord {
         kind: FileKind::Directory,
         mode: 0o755,
         nlink: 2,
-        uid: 0,
-        gid: 0,
+        uid,
+        gid,
         size: 0,
         used_bytes: 0,
         rdev: (0, 0),

@@ -24,6 +24,8 @@ pub struct VolumeParts {
     pub clock: Arc<dyn Clock>,
     /// Randomness for keys, nonces and ids.
     pub random: Arc<dyn Random>,
+    /// Uid and gid that own the root directory of a volume made with these parts.
+    pub owner: (u32, u32),
 }
 
 impl std::fmt::Debug for VolumeParts {
