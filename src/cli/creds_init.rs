@@ -19,13 +19,11 @@ use crate::daemon::{SecretError, SecretFileError, read_secret_stream, write_cred
 /// (one line). The file is TOML with the key `secret` and mode 0600; it appears whole or not at
 /// all. `sealgate serve --creds-file` starts from it without asking anybody.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "\
+#[command(after_long_help = "\
 Examples:
   sealgate creds init
   sealgate creds init --creds-file /etc/sealgate/creds.toml
-  head -c 24 /dev/urandom | base64 | sealgate creds init --creds-file creds.toml"
-)]
+  head -c 24 /dev/urandom | base64 | sealgate creds init --creds-file creds.toml")]
 pub(crate) struct InitArgs {
     /// Where to write it
     #[arg(long, value_name = "FILE", env = "SEALGATE_CREDS_FILE", default_value = "creds.toml")]

@@ -26,14 +26,12 @@ use crate::telemetry::LogOptions;
 /// data is gone. Addresses that are in use are replaced by free ports. Nothing but DIR and that
 /// file is touched, and no config file is read.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "\
+#[command(after_long_help = "\
 Examples:
   sealgate demo
   sealgate demo /tmp/try-it
 
-Stop it with Ctrl-C; start it again to find everything as it was."
-)]
+Stop it with Ctrl-C; start it again to find everything as it was.")]
 pub(crate) struct DemoArgs {
     /// Directory for the volume
     #[arg(value_name = "DIR", default_value = "./sealgate-demo")]

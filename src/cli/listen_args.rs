@@ -6,9 +6,7 @@ use ipnet::IpNet;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::daemon::config::{Config, NetworkText};
-use crate::daemon::{
-    AddressError, DaemonError, Listen, Listeners, Service, parse_network,
-};
+use crate::daemon::{AddressError, DaemonError, Listen, Listeners, Service, parse_network};
 
 /// Where to listen.
 #[derive(Debug, Default, Args)]
@@ -86,7 +84,8 @@ mod tests {
 
     #[test]
     fn a_flag_goes_before_the_config_file_and_that_before_the_default() {
-        let config = config("[nfs]\nlisten = \":1\"\nallow = [\"10.0.0.0/8\"]\n[admin]\nlisten = \"none\"");
+        let config =
+            config("[nfs]\nlisten = \":1\"\nallow = [\"10.0.0.0/8\"]\n[admin]\nlisten = \"none\"");
         let none = ListenArgs::default().resolve(&config).unwrap();
         assert_eq!(none.nfs.addr().unwrap().to_string(), "127.0.0.1:1");
         assert_eq!(none.webdav.addr().unwrap().to_string(), "127.0.0.1:8049");

@@ -44,9 +44,7 @@ enum Command {
     /// Make a volume, or look at one
     #[command(subcommand)]
     Volume(VolumeCommand),
-    /// Open a volume and serve it over NFSv3 and WebDAV
     Serve(serve::ServeArgs),
-    /// Make (or reopen) an encrypted volume in a local directory, serve it, say what to type next
     Demo(demo::DemoArgs),
     /// Write files with credentials
     #[command(subcommand)]
@@ -55,15 +53,12 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum VolumeCommand {
-    /// Make a volume in an empty place
     Create(volume_create::CreateArgs),
-    /// Show what the volume header says; needs no secret
     Info(volume_info::InfoArgs),
 }
 
 #[derive(Debug, Subcommand)]
 enum CredsCommand {
-    /// Write a credentials file with a volume secret
     Init(creds_init::InitArgs),
 }
 
@@ -106,9 +101,7 @@ fn run(command: Command, environment: EnvSecret) -> Result<(), Failure> {
 ///
 /// # Errors
 /// What the future says, or that the operating system gives no threads.
-pub(crate) fn block_on<T>(
-    future: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

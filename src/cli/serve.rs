@@ -13,11 +13,11 @@ use crate::cli::listen_args::ListenArgs;
 use crate::cli::run::{block_on, print_line};
 use crate::cli::secret_args::{CliSecrets, EnvSecret, SecretArgs};
 use crate::cli::store_args::StoreArgs;
+use crate::daemon::Listeners;
 use crate::daemon::config::{Config, MetadataSyncChoice};
 use crate::daemon::{
     DaemonError, Gateway, GatewayOptions, NewVolume, SecretSupplier, StopSignals, StoreChoice,
 };
-use crate::daemon::Listeners;
 use crate::telemetry::{LogOptions, init_logs, install_recorder};
 use crate::vfs::MetadataSync;
 

@@ -15,12 +15,10 @@ use crate::volume::VolumeError;
 /// Everything shown is public by design: whoever can read the store can read it. The header is not
 /// verified, because only the secret gives the key that verifies it; `sealgate serve` does.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "\
+#[command(after_long_help = "\
 Examples:
   sealgate volume info ./photos.sealgate
-  sealgate volume info 's3://bucket/photos?region=eu-central-1' --json"
-)]
+  sealgate volume info 's3://bucket/photos?region=eu-central-1' --json")]
 pub(crate) struct InfoArgs {
     #[command(flatten)]
     store: StoreArgs,

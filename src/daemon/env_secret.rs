@@ -32,7 +32,10 @@ pub fn take_env_secret() -> Option<Result<Zeroizing<String>, NotText>> {
             return None;
         }
         let length = CStr::from_ptr(value).to_bytes().len();
-        (CStr::from_ptr(value).to_str().map(|text| Zeroizing::new(text.to_owned())), (value, length))
+        (
+            CStr::from_ptr(value).to_str().map(|text| Zeroizing::new(text.to_owned())),
+            (value, length),
+        )
     };
     // SAFETY: as above; exactly the bytes before the NUL are overwritten, nothing else refers to
     // them, and the variable is removed before anybody could read it as an empty secret.

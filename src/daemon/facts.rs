@@ -48,10 +48,7 @@ impl VolumeFacts {
     /// The facts of `header`, found at `store`.
     #[must_use]
     pub fn of(header: &Header, store: &str) -> Self {
-        let slot = |slot: &Slot| SlotFacts {
-            id: slot.id(),
-            kind: slot.kind().as_str().to_owned(),
-        };
+        let slot = |slot: &Slot| SlotFacts { id: slot.id(), kind: slot.kind().as_str().to_owned() };
         Self {
             store: store.to_owned(),
             name: Some(header.name().to_owned()).filter(|name| !name.is_empty()),

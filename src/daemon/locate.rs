@@ -40,7 +40,8 @@ impl StoreChoice {
         configured: &CredentialsConfig,
     ) -> Result<Self, DaemonError> {
         let credentials = StoreCredentials::from_env().overridden_by(from_config(configured)?);
-        let key = secret(configured.customer_key.as_ref(), configured.customer_key_file.as_deref())?;
+        let key =
+            secret(configured.customer_key.as_ref(), configured.customer_key_file.as_deref())?;
         let customer_key = match key {
             Some(key) => Some(CustomerKey::parse(key.expose())?),
             None => CustomerKey::from_env()?,
@@ -93,7 +94,9 @@ pub async fn locate(choice: &StoreChoice) -> Result<Found, DaemonError> {
     };
     let found = match found {
         Ok(found) => found,
-        Err(VolumeError::NoVolume { .. }) => return Ok(Found { store, header: None, warning: None }),
+        Err(VolumeError::NoVolume { .. }) => {
+            return Ok(Found { store, header: None, warning: None });
+        }
         Err(error) => return Err(error.into()),
     };
     let recorded = volume::recorded_sse(&found.header);

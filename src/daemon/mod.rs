@@ -32,4 +32,6 @@ pub use secret_file::{
     SecretFileError, read_credentials, read_secret_file, read_secret_stream, write_credentials,
 };
 pub use signals::StopSignals;
-pub use startup::{BoundAddresses, Gateway, GatewayOptions, NewVolume, check_addresses_free, create};
+pub use startup::{
+    BoundAddresses, Gateway, GatewayOptions, NewVolume, check_addresses_free, create,
+};

@@ -44,11 +44,7 @@ pub struct NewVolume {
 impl Default for NewVolume {
     /// Encrypted; compressed with lz4, which costs next to nothing and pays on most content.
     fn default() -> Self {
-        Self {
-            name: None,
-            encryption: CipherSuite::Aes256Gcm,
-            compression: Compression::Lz4,
-        }
+        Self { name: None, encryption: CipherSuite::Aes256Gcm, compression: Compression::Lz4 }
     }
 }
 
@@ -149,10 +145,7 @@ fn parts(store: &Store, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> Vol
 ///
 /// # Errors
 /// [`DaemonError::AddressInUse`] or [`DaemonError::Bind`].
-pub fn check_addresses_free(
-    listeners: &mut Listeners,
-    fall_back: bool,
-) -> Result<(), DaemonError> {
+pub fn check_addresses_free(listeners: &mut Listeners, fall_back: bool) -> Result<(), DaemonError> {
     let all = [
         (Service::Nfs, &mut listeners.nfs),
         (Service::WebDav, &mut listeners.webdav),
@@ -439,8 +432,7 @@ async fn unlock(
 }
 
 async fn probe(store: &Store, read_only: bool) -> Result<(), DaemonError> {
-    let report =
-        if read_only { store.probe_read_only().await? } else { store.probe().await? };
+    let report = if read_only { store.probe_read_only().await? } else { store.probe().await? };
     tracing::debug!(?report, "the store keeps its promises");
     Ok(())
 }

@@ -116,7 +116,12 @@ pub const ALL: &[(&str, Kind, Unit, &str)] = &[
         Unit::Bytes,
         "Body bytes received over WebDAV.",
     ),
-    ("sealgate_webdav_sent_bytes_total", Kind::Counter, Unit::Bytes, "Body bytes sent over WebDAV."),
+    (
+        "sealgate_webdav_sent_bytes_total",
+        Kind::Counter,
+        Unit::Bytes,
+        "Body bytes sent over WebDAV.",
+    ),
     ("sealgate_webdav_connections", Kind::Gauge, Unit::Count, "WebDAV connections open now."),
     (
         "sealgate_webdav_peers_refused_total",

@@ -111,11 +111,8 @@ impl Config {
             line: line_of(text, &error),
             reason: without_values(error.message()),
         })?;
-        let refuse = |reason| ConfigError::Invalid {
-            file: file.to_owned(),
-            line: String::new(),
-            reason,
-        };
+        let refuse =
+            |reason| ConfigError::Invalid { file: file.to_owned(), line: String::new(), reason };
         config.memory.budget_bytes().map_err(refuse)?;
         config.durability.flush_interval().map_err(refuse)?;
         Ok(config)
@@ -149,9 +146,10 @@ pub(crate) fn line_of(text: &str, error: &toml::de::Error) -> String {
 /// A parser's message without the value it quotes: `invalid type: string "x", expected a map` may
 /// show a secret that stands in the wrong place. Names of keys stay.
 pub(crate) fn without_values(message: &str) -> String {
-    let Some((fault, rest)) = message.split_once(": ").filter(|(fault, _)| {
-        ["invalid type", "invalid value", "invalid length"].contains(fault)
-    }) else {
+    let Some((fault, rest)) = message
+        .split_once(": ")
+        .filter(|(fault, _)| ["invalid type", "invalid value", "invalid length"].contains(fault))
+    else {
         return if message.contains('"') { NOT_SHOWN.to_owned() } else { message.to_owned() };
     };
     // The last one: the value itself may hold these words.
