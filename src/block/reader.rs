@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use crate::base::{SegmentId, to_u64, to_usize};
 use crate::crypto::{FrameBinding, KeyRing};
 use crate::format::{Compression, FrameRef};
+use crate::telemetry::names::CACHE_LOOKUPS;
 
 use super::codec::decompress;
 use super::{BlockError, Blocks, segment_key};
@@ -41,6 +42,11 @@ impl std::fmt::Debug for FrameCache {
 }
 
 impl FrameCache {
+    /// Bytes held now.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.weight()
+    }
+
     /// A cache of `bytes` for frames of about `extent_bytes`.
     #[must_use]
     pub fn new(bytes: u64, extent_bytes: u32) -> Self {
@@ -68,9 +74,10 @@ impl Blocks {
             }
             found.push(hit);
         }
-        metrics::counter!("sealgate_frame_cache_misses_total").increment(to_u64(cold.len()));
-        metrics::counter!("sealgate_frame_cache_hits_total")
-            .increment(to_u64(frames.len() - cold.len()));
+        let (misses, hits) = (to_u64(cold.len()), to_u64(frames.len() - cold.len()));
+        metrics::counter!(CACHE_LOOKUPS, "cache" => "frames", "outcome" => "miss")
+            .increment(misses);
+        metrics::counter!(CACHE_LOOKUPS, "cache" => "frames", "outcome" => "hit").increment(hits);
         let mut gets = stream::iter(groups_of(&cold))
             .map(|group| self.read_group(group))
             .buffer_unordered(GETS_MAX);
@@ -103,9 +110,7 @@ impl Blocks {
             let work = tokio::task::spawn_blocking(move || open_group(&keys, &group, &sealed));
             work.await.map_err(|_| BlockError::Worker)?
         };
-        let opened = opened.inspect_err(|_| {
-            metrics::counter!("sealgate_frames_refused_total").increment(1);
-        })?;
+        let opened = opened?;
         let mut out = Vec::with_capacity(opened.len());
         for (at, place, plain) in opened {
             self.cache.0.insert(place, plain.clone());

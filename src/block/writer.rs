@@ -9,6 +9,7 @@ use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::{ExtentIndex, InodeId, SegmentId, to_u32, to_u64};
 use crate::crypto::{FrameBinding, KeyRing};
 use crate::format::{Compression, DirectoryEntry, FrameRef, SegmentFooter, encode_directory};
+use crate::telemetry::names::{SEGMENT_BYTES_WRITTEN, SEGMENTS_WRITTEN};
 
 use super::codec::compress;
 use super::{BlockError, Blocks, segment_key};
@@ -70,8 +71,8 @@ impl Blocks {
         let size: u64 = body.iter().map(|part| to_u64(part.len())).sum();
         assert!(size <= SEGMENT_BYTES_MAX, "the caller bounds a segment");
         self.store.create(&segment_key(segment), Buffer::from(body)).await?;
-        metrics::counter!("sealgate_segments_written_total").increment(1);
-        metrics::counter!("sealgate_segment_bytes_written_total").increment(size);
+        metrics::counter!(SEGMENTS_WRITTEN).increment(1);
+        metrics::counter!(SEGMENT_BYTES_WRITTEN).increment(size);
         let created = self.clock.now().seconds;
         Ok(WrittenSegment {
             segment,

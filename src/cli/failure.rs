@@ -172,7 +172,7 @@ fn vfs_exit(error: &vfs::Error) -> Exit {
         Exit::Fenced
     } else if matches!(error, vfs::Error::Unavailable(_)) {
         Exit::Store
-    } else if matches!(error, vfs::Error::Io(_)) {
+    } else if matches!(error, vfs::Error::Damaged(_)) {
         Exit::Damaged
     } else {
         Exit::Unexpected

@@ -97,7 +97,7 @@ pub struct InodeRecord {
 }
 
 impl InodeRecord {
-    /// Encodes the record; 117 bytes, plus 8 with a verifier, plus the target.
+    /// Encodes the record; 103 bytes, plus 8 with a verifier, plus the target.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(128 + self.target.len());
@@ -192,7 +192,7 @@ mod tests {
     fn an_inode_record_reads_back() {
         let bytes = record().encode();
         assert_eq!(InodeRecord::decode(&bytes), Ok(record()));
-        assert_eq!(bytes.len(), 117 + 8 + 6);
+        assert_eq!(bytes.len(), 103 + 8 + 6);
     }
 
     #[test]

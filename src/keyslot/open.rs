@@ -35,6 +35,23 @@ impl VerifiedHeader {
 }
 
 impl Header {
+    /// The same header, one generation later: a claim on a volume that has no secret yet.
+    ///
+    /// # Errors
+    /// [`KeyslotError::HasSecret`], [`KeyslotError::NotEncrypted`]: the header has a MAC that only
+    /// the volume key could renew. [`KeyslotError::Header`].
+    pub fn next_generation(mut self) -> Result<Self, KeyslotError> {
+        if self.encryption() == CipherSuite::None {
+            return Err(KeyslotError::NotEncrypted);
+        }
+        if self.secret_id().is_some() {
+            return Err(KeyslotError::HasSecret);
+        }
+        self.fields.generation += 1;
+        self.fields.check()?;
+        Ok(self)
+    }
+
     /// Gives a volume its first secret: a random volume key, wrapped in a passphrase slot.
     ///
     /// The result is the next generation and must be stored before anything is sealed under the

@@ -95,7 +95,8 @@ impl Closed {
 struct Permits {
     _slot: OwnedSemaphorePermit,
     _own: OwnedSemaphorePermit,
-    _shared: OwnedSemaphorePermit,
+    /// None for the only request of its connection, which is let in whatever others hold.
+    _shared: Option<OwnedSemaphorePermit>,
 }
 
 struct Outgoing {
@@ -234,10 +235,18 @@ impl Requests {
     }
 
     /// Waits until `cost` bytes may be in memory, first for this connection, then for all.
+    ///
+    /// A connection with nothing else under way does not wait for the others: clients that do
+    /// not read their replies could hold the whole budget until they are let go, and nobody else
+    /// would be served.
     async fn permits(&self, slot: OwnedSemaphorePermit, cost: usize) -> Permits {
         let units = cost.div_ceil(BUDGET_UNIT_BYTES);
         let own = acquire(&self.budget, units).await;
-        let shared = acquire(&self.shared.budget, units).await;
+        let shared = tokio::select! {
+            biased;
+            shared = acquire(&self.shared.budget, units) => Some(shared),
+            _all_other_slots = acquire(&self.slots, NFS_REQUESTS_PER_CONNECTION_MAX - 1) => None,
+        };
         Permits { _slot: slot, _own: own, _shared: shared }
     }
 }

@@ -94,8 +94,9 @@ pub struct NfsOptions {
     pub io_bytes_max: u32,
     /// Connections at once; more are closed as they come. Default [`NFS_CONNECTIONS_MAX`].
     pub connections_max: usize,
-    /// Bytes of requests and their replies that all connections together may have in memory.
-    /// At the limit the gateway reads no further requests. Default 256 MiB, at least 4 MiB.
+    /// Bytes of requests and their replies that all connections together may have in memory,
+    /// beside one request of each connection. At the limit the gateway reads no further
+    /// requests. Default 256 MiB, at least 4 MiB.
     pub inflight_bytes_max: usize,
     /// How long a connection may be silent. Default 6 minutes, a minute more than it takes a
     /// Linux client to hang up by itself.

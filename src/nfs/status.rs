@@ -16,7 +16,7 @@ pub(super) fn nfs_status(error: &Error) -> nfsstat3 {
         // A fenced gateway answers IO and not ROFS: ROFS is no legal answer to READ and COMMIT
         // (sections 3.3.6, 3.3.21), and a client that holds uncommitted data has to report a
         // loss, not a property of the export.
-        Error::Io(_) | Error::Fenced => nfsstat3::NFS3ERR_IO,
+        Error::Damaged(_) | Error::Io(_) | Error::Fenced => nfsstat3::NFS3ERR_IO,
         Error::Denied => nfsstat3::NFS3ERR_ACCES,
         Error::Exists => nfsstat3::NFS3ERR_EXIST,
         Error::NotDirectory => nfsstat3::NFS3ERR_NOTDIR,
@@ -102,7 +102,7 @@ pub(super) fn mount_status(error: &Error) -> MountStatus {
         Error::NotDirectory => MountStatus::NotDirectory,
         Error::NameTooLong => MountStatus::NameTooLong,
         Error::Invalid => MountStatus::Invalid,
-        Error::Io(_) | Error::Fenced | Error::Unavailable(_) => MountStatus::Io,
+        Error::Damaged(_) | Error::Io(_) | Error::Fenced | Error::Unavailable(_) => MountStatus::Io,
         Error::Exists
         | Error::IsDirectory
         | Error::TooLarge

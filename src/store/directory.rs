@@ -84,15 +84,8 @@ impl DirectoryObjects {
             }
             opened => opened?,
         };
-        let mut rest = body.clone();
-        let written = (|| {
-            while !rest.is_empty() {
-                let chunk = rest.current();
-                file.write_all(&chunk)?;
-                rest = rest.slice(chunk.len()..);
-            }
-            file.sync_all()
-        })();
+        let written = body.clone().try_for_each(|part| file.write_all(&part));
+        let written = written.and_then(|()| file.sync_all());
         if let Err(err) = written {
             drop(fs::remove_file(&path));
             return Err(err);
@@ -377,27 +370,28 @@ fn taken() -> Error {
 }
 
 fn failed(err: io::Error) -> Error {
-    let kind = match err.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::NotFound,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            ErrorKind::PermissionDenied
-        }
-        _ => ErrorKind::Unexpected,
+    let denied = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];
+    let kind = if is_missing(&err) {
+        ErrorKind::NotFound
+    } else if denied.contains(&err.kind()) {
+        ErrorKind::PermissionDenied
+    } else {
+        ErrorKind::Unexpected
     };
     Error::new(kind, "the file system refused").set_source(err)
 }
 
 /// A file system without hard links (FAT, some network shares) cannot create exclusively.
 fn cannot_place(err: io::Error) -> Error {
-    match err.kind() {
-        io::ErrorKind::Unsupported => Error::new(
-            ErrorKind::Unsupported,
-            "this file system has no hard links, so two gateways could not be kept apart: \
-             choose a directory on another one",
-        )
-        .set_source(err),
-        _ => failed(err),
+    if err.kind() != io::ErrorKind::Unsupported {
+        return failed(err);
     }
+    Error::new(
+        ErrorKind::Unsupported,
+        "this file system has no hard links, so two gateways could not be kept apart: choose a \
+         directory on another one",
+    )
+    .set_source(err)
 }
 
 /// What link(2) answers where there are no hard links.

@@ -104,7 +104,12 @@ pub(super) fn kind_of(err: &opendal::Error) -> StoreErrorKind {
         Kind::Unsupported => StoreErrorKind::Incapable,
         Kind::RangeNotSatisfied => StoreErrorKind::Corrupt,
         Kind::Unexpected if !err.is_permanent() => StoreErrorKind::Unavailable,
-        _ => StoreErrorKind::Invalid,
+        Kind::Unexpected
+        | Kind::ConfigInvalid
+        | Kind::IsADirectory
+        | Kind::NotADirectory
+        | Kind::IsSameFile
+        | _ => StoreErrorKind::Invalid,
     }
 }
 

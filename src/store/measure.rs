@@ -82,7 +82,15 @@ fn outcome_of(kind: ErrorKind) -> &'static str {
         ErrorKind::ConditionNotMatch | ErrorKind::AlreadyExists => "condition",
         ErrorKind::PermissionDenied => "denied",
         ErrorKind::RateLimited => "rate_limited",
-        _ => "error",
+        ErrorKind::Unexpected
+        | ErrorKind::Unsupported
+        | ErrorKind::ConfigInvalid
+        | ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsSameFile
+        | ErrorKind::RangeNotSatisfied
+        | ErrorKind::Conflict
+        | _ => "error",
     }
 }
 

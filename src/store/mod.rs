@@ -25,5 +25,5 @@ pub use error::{StoreError, StoreErrorKind};
 pub use open::StoreOptions;
 pub use probe::{ProbeReport, SseReply};
 pub use sse::{CustomerKey, SSE_CUSTOMER_KEY_ENV, Sse, SseFacts};
-pub use store::{ObjectMeta, Store};
+pub use store::{ObjectMeta, Store, without_empty_parts};
 pub use url::StoreUrl;

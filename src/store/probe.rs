@@ -323,13 +323,13 @@ fn not_exclusive() -> StoreError {
 }
 
 fn explain_first_write(err: StoreError) -> StoreError {
-    match err.kind() {
-        StoreErrorKind::Denied => StoreError::new(
-            StoreErrorKind::Denied,
-            format!("{err}. The gateway needs to put, get, list and delete objects"),
-        ),
-        _ => err,
+    if err.kind() != StoreErrorKind::Denied {
+        return err;
     }
+    StoreError::new(
+        StoreErrorKind::Denied,
+        format!("{err}. The gateway needs to put, get, list and delete objects"),
+    )
 }
 
 const PROBE_NAMES: [&str; 3] = ["large", "once", "race"];

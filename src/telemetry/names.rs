@@ -23,26 +23,24 @@ pub const META_FLUSH_WAITERS: &str = "sealgate_meta_flush_waiters_total";
 /// Histogram: seconds one flush of the metadata engine took.
 pub const META_FLUSH_SECONDS: &str = "sealgate_meta_flush_seconds";
 
+/// Counter: cache lookups, by `cache` and `outcome` (`hit`, `miss`).
+pub const CACHE_LOOKUPS: &str = "sealgate_cache_lookups_total";
 /// Gauge: content written by clients that the store does not have yet.
 pub const DIRTY_BYTES: &str = "sealgate_dirty_bytes";
-/// Counter: rounds in which dirty content and its metadata were flushed, by `outcome` if any.
-pub const FLUSH_ROUNDS: &str = "sealgate_flush_rounds_total";
-/// Counter: files whose dirty content could not be stored and was given up.
+/// Counter: flushes of content and its metadata, by `outcome`.
+pub const FLUSHES: &str = "sealgate_flushes_total";
+/// Histogram: seconds one flush of content took.
+pub const FLUSH_SECONDS: &str = "sealgate_flush_seconds";
+/// Counter: flushes of one file that lost its dirty content; its next COMMIT reports an error.
 pub const FLUSH_LOSSES: &str = "sealgate_flush_losses_total";
 /// Counter: segments written to the store.
 pub const SEGMENTS_WRITTEN: &str = "sealgate_segments_written_total";
-/// Counter: bytes of the segments written.
+/// Counter: bytes of those segments.
 pub const SEGMENT_BYTES_WRITTEN: &str = "sealgate_segment_bytes_written_total";
-/// Counter: segments removed because nothing refers to them.
+/// Counter: segments removed because nothing referred to them.
 pub const SEGMENTS_REMOVED: &str = "sealgate_segments_removed_total";
-/// Counter: frames found in memory.
-pub const FRAME_CACHE_HITS: &str = "sealgate_frame_cache_hits_total";
-/// Counter: frames fetched from the store.
-pub const FRAME_CACHE_MISSES: &str = "sealgate_frame_cache_misses_total";
-/// Counter: stored frames that did not open.
-pub const FRAMES_REFUSED: &str = "sealgate_frames_refused_total";
-/// Counter: stored records that did not open.
-pub const RECORDS_REFUSED: &str = "sealgate_records_refused_total";
+/// Counter: stored bytes that did not open, by `kind` (`frame`, `record`, `segment`).
+pub const DAMAGED: &str = "sealgate_damaged_total";
 
 /// Gauge: 1 while requests are served in full, 0 while not.
 pub const READY: &str = "sealgate_ready";
@@ -75,16 +73,15 @@ pub const ALL: &[(&str, Kind, Unit, &str)] = &[
     (META_FLUSHES, Kind::Counter, Unit::Count, "Flushes of the metadata engine."),
     (META_FLUSH_WAITERS, Kind::Counter, Unit::Count, "Callers that waited for a metadata flush."),
     (META_FLUSH_SECONDS, Kind::Histogram, Unit::Seconds, "Time of one metadata flush."),
+    (CACHE_LOOKUPS, Kind::Counter, Unit::Count, "Cache lookups."),
     (DIRTY_BYTES, Kind::Gauge, Unit::Bytes, "Content written and not yet in the store."),
-    (FLUSH_ROUNDS, Kind::Counter, Unit::Count, "Flushes of content and its metadata."),
-    (FLUSH_LOSSES, Kind::Counter, Unit::Count, "Files whose unstored content was given up."),
-    (SEGMENTS_WRITTEN, Kind::Counter, Unit::Count, "Segments written."),
+    (FLUSHES, Kind::Counter, Unit::Count, "Flushes of content and its metadata."),
+    (FLUSH_SECONDS, Kind::Histogram, Unit::Seconds, "Time of one flush of content."),
+    (FLUSH_LOSSES, Kind::Counter, Unit::Count, "Flushes that lost a file's dirty content."),
+    (SEGMENTS_WRITTEN, Kind::Counter, Unit::Count, "Segments written to the store."),
     (SEGMENT_BYTES_WRITTEN, Kind::Counter, Unit::Bytes, "Bytes of the segments written."),
-    (SEGMENTS_REMOVED, Kind::Counter, Unit::Count, "Segments removed."),
-    (FRAME_CACHE_HITS, Kind::Counter, Unit::Count, "Frames found in memory."),
-    (FRAME_CACHE_MISSES, Kind::Counter, Unit::Count, "Frames fetched from the store."),
-    (FRAMES_REFUSED, Kind::Counter, Unit::Count, "Stored frames that did not open."),
-    (RECORDS_REFUSED, Kind::Counter, Unit::Count, "Stored records that did not open."),
+    (SEGMENTS_REMOVED, Kind::Counter, Unit::Count, "Segments removed from the store."),
+    (DAMAGED, Kind::Counter, Unit::Count, "Stored bytes that did not open."),
     (READY, Kind::Gauge, Unit::Count, "1 while requests are served in full."),
     (FENCED, Kind::Gauge, Unit::Count, "1 after another gateway took the volume over."),
     (BUILD_INFO, Kind::Gauge, Unit::Count, "1, labelled with the version of the gateway."),

@@ -182,7 +182,7 @@ impl<'v> Change<'v> {
                 created,
             });
             let Some(mut record) = found.or(new) else {
-                return Err(Error::Io(format!("segment {segment} has no accounting record")));
+                return Err(Error::Damaged(format!("segment {segment} has no accounting record")));
             };
             record.live_frames = record.live_frames.saturating_add_signed(delta.frames);
             record.live_bytes = record.live_bytes.saturating_add_signed(delta.bytes);

@@ -4,6 +4,7 @@ use crate::base::CodecError;
 use crate::block::BlockError;
 use crate::meta::{MetaError, RecordError, RecordKey};
 use crate::store::StoreErrorKind;
+use crate::telemetry::names::DAMAGED;
 
 /// Why an operation failed. Every variant but the last three is an answer, not a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +70,9 @@ pub enum Error {
     #[error("another gateway has taken over this volume; this one writes no more")]
     Fenced,
     /// Stored bytes are damaged, missing, or not ours (`EIO`).
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// The store refuses, for another reason than being away (`EIO`).
     #[error("input/output error: {0}")]
     Io(String),
 }
@@ -92,9 +96,9 @@ impl From<RecordError> for Error {
             RecordError::Engine(MetaError::Corrupt(_))
             | RecordError::Refused { .. }
             | RecordError::Layout { .. } => {
-                metrics::counter!("sealgate_records_refused_total").increment(1);
+                metrics::counter!(DAMAGED, "kind" => "record").increment(1);
                 tracing::error!(%error, "a metadata record cannot be used");
-                Self::Io(error.to_string())
+                Self::Damaged(error.to_string())
             }
         }
     }
@@ -102,21 +106,31 @@ impl From<RecordError> for Error {
 
 impl From<BlockError> for Error {
     fn from(error: BlockError) -> Self {
-        if let BlockError::Store(store) = &error {
-            match store.kind() {
+        let reason = error.to_string();
+        let mapped = match &error {
+            BlockError::Store(store) => match store.kind() {
                 StoreErrorKind::Unavailable | StoreErrorKind::Conflict => {
-                    return Self::Unavailable(error.to_string());
+                    return Self::Unavailable(reason);
                 }
                 StoreErrorKind::NoSpace => return Self::NoSpace,
-                StoreErrorKind::NotFound
-                | StoreErrorKind::AlreadyExists
+                StoreErrorKind::NotFound | StoreErrorKind::Corrupt => {
+                    metrics::counter!(DAMAGED, "kind" => "segment").increment(1);
+                    Self::Damaged(reason)
+                }
+                StoreErrorKind::AlreadyExists
                 | StoreErrorKind::Denied
                 | StoreErrorKind::Incapable
-                | StoreErrorKind::Invalid
-                | StoreErrorKind::Corrupt => {}
+                | StoreErrorKind::Invalid => Self::Io(reason),
+            },
+            BlockError::FrameRefused { .. }
+            | BlockError::FrameLayout { .. }
+            | BlockError::KeyMissing { .. } => {
+                metrics::counter!(DAMAGED, "kind" => "frame").increment(1);
+                Self::Damaged(reason)
             }
-        }
+            BlockError::Worker => Self::Io(reason),
+        };
         tracing::error!(%error, "content cannot be read or written");
-        Self::Io(error.to_string())
+        mapped
     }
 }

@@ -17,6 +17,7 @@ use crate::base::limits::SEGMENT_BYTES_TARGET;
 use crate::base::{ExtentIndex, InodeId, SegmentId};
 use crate::block::{PlainFrame, WrittenSegment};
 use crate::format::FrameRef;
+use crate::telemetry::names::{FLUSH_LOSSES, FLUSH_SECONDS, FLUSHES};
 
 use super::cell::InodeCell;
 use super::flush_file::PreparedFile;
@@ -127,6 +128,7 @@ impl Vfs {
         if cells.is_empty() && waiters.is_empty() && !metadata {
             return;
         }
+        let began = self.clock().monotonic();
         let mut outcome = self.flush_cells(cells).await;
         if outcome.all.is_none()
             && let Err(error) = self.records().flush().await
@@ -137,9 +139,11 @@ impl Vfs {
             self.flusher.note_metadata();
         }
         self.set_trouble(outcome.all.clone());
-        metrics::counter!("sealgate_flush_rounds_total").increment(1);
-        metrics::gauge!("sealgate_dirty_bytes")
-            .set(f64::from(u32::try_from(self.dirty_bytes() >> 10).unwrap_or(u32::MAX)) * 1_024.0);
+        let ended =
+            if outcome.all.is_none() && outcome.failed.is_empty() { "ok" } else { "failed" };
+        metrics::counter!(FLUSHES, "outcome" => ended).increment(1);
+        metrics::histogram!(FLUSH_SECONDS)
+            .record(self.clock().monotonic().saturating_sub(began).as_secs_f64());
         for (inode, waiter) in waiters {
             let own = inode.and_then(|inode| outcome.failed.get(&inode));
             let result = outcome.all.as_ref().or(own).map_or(Ok(()), |error| Err(error.clone()));
@@ -215,7 +219,7 @@ impl Vfs {
             match file {
                 Ok(file) => files.push(file),
                 Err((cell, error)) => {
-                    let lose = matches!(error, Error::Io(_));
+                    let lose = matches!(error, Error::Damaged(_));
                     self.flush_failed(&cell, error, lose, outcome);
                 }
             }
@@ -224,9 +228,14 @@ impl Vfs {
             Ok(segments) => segments,
             Err(error) => {
                 for file in files {
-                    self.flush_failed(&file.cell, error.clone(), false, outcome);
+                    // A full store is told to whoever wrote, as by any file system. Keeping the
+                    // content would fill the memory and stop the removals that make room.
+                    let lose = error == Error::NoSpace;
+                    self.flush_failed(&file.cell, error.clone(), lose, outcome);
                 }
-                outcome.all = Some(error);
+                if error != Error::NoSpace {
+                    outcome.all = Some(error);
+                }
                 return;
             }
         };
@@ -234,7 +243,7 @@ impl Vfs {
         for file in files {
             let cell = Arc::clone(&file.cell);
             if let Err(error) = self.commit_file(file, &stored).await {
-                let lose = matches!(error, Error::Io(_));
+                let lose = matches!(error, Error::Damaged(_));
                 self.flush_failed(&cell, error, lose, outcome);
             }
         }
@@ -290,8 +299,8 @@ impl Vfs {
     }
 
     /// A file could not be flushed. Its content waits again, unless what it has to be merged with
-    /// is damaged (`lose`): then it is lost, the verifier changes so that clients send again what
-    /// they still have, and the next COMMIT of the file reports the error.
+    /// is damaged or the store is full (`lose`): then it is lost, the verifier changes so that
+    /// clients send again what they still have, and the next COMMIT of the file reports the error.
     fn flush_failed(&self, cell: &Arc<InodeCell>, error: Error, lose: bool, outcome: &mut Outcome) {
         let mut state = cell.state().lock();
         if !lose {
@@ -300,7 +309,7 @@ impl Vfs {
             self.flusher.note_dirty(cell);
         } else {
             tracing::error!(inode = cell.id.get(), %error, "dirty content was lost");
-            metrics::counter!("sealgate_flush_losses_total").increment(1);
+            metrics::counter!(FLUSH_LOSSES).increment(1);
             self.budget.give(state.dirty.discard());
             state.record.size = state.stored_size;
             state.write_error = Some(error.clone());

@@ -25,8 +25,7 @@ pub struct VfsOptions {
     pub dirty_bytes_max: u64,
     /// How long the object of an empty segment stays for readers elsewhere. Default: 10 s.
     pub segment_grace: Duration,
-    /// How long a writer waits for memory, or a caller for the store, before it is told to come
-    /// back later. Default: 30 s.
+    /// How long a writer waits for memory before it is told to come back later. Default: 30 s.
     pub wait_max: Duration,
     /// Inodes kept in memory. Default: 100,000.
     pub cached_inodes: usize,

@@ -106,7 +106,7 @@ impl Vfs {
                 self.orphans.done(inode);
                 return Ok(());
             }
-            Err(Error::Io(_)) => {
+            Err(Error::Damaged(_)) => {
                 self.orphans.damaged.lock().insert(inode);
                 return Ok(());
             }
@@ -118,7 +118,7 @@ impl Vfs {
         } else {
             self.reclaim_file(&cell).await
         };
-        if let Err(Error::Io(_)) = result {
+        if let Err(Error::Damaged(_)) = result {
             tracing::error!(inode = inode.get(), "an orphan has damaged records and is left alone");
             self.orphans.damaged.lock().insert(inode);
             return Ok(());

@@ -9,6 +9,8 @@ use crate::base::SegmentId;
 use crate::format::SegmentRecord;
 use crate::meta::{RecordKey, keys};
 
+use crate::telemetry::names::SEGMENTS_REMOVED;
+
 use super::{Error, Vfs};
 
 /// Segments looked at in one step of a sweep.
@@ -112,7 +114,7 @@ impl Vfs {
             txn.delete(&key);
             txn.commit(crate::meta::Durability::Visible).await?;
             self.flusher.note_metadata();
-            metrics::counter!("sealgate_segments_removed_total").increment(1);
+            metrics::counter!(SEGMENTS_REMOVED).increment(1);
         }
         self.segments.done(segment);
         Ok(())

@@ -114,12 +114,16 @@ pub async fn set_first_secret(
     // The derivation blocks the thread for a tenth of a second. Nothing is served yet, and a secret
     // does not move to another thread.
     let now = parts.clock.now();
-    let (verified, keys) = header.clone().set_first_secret(secret, now, &*parts.random)?;
+    let claimed = header.clone().next_generation()?;
+    let (verified, keys) = claimed.clone().set_first_secret(secret, now, &*parts.random)?;
+    // A claim: of two gateways that give the first secret at the same moment, only the one whose
+    // claim was the last can end with the header, and the metadata it wrote is the last as well.
+    header::replace(&parts.store, &header, &claimed).await?;
     remove_leftovers(&parts.store).await?;
     let engine = open_engine(&parts.store, Opening::New).await?;
     write_first_records(engine, keys, parts, verified.header()).await?;
     let next = verified.into_header();
-    header::replace(&parts.store, &header, &next).await?;
+    header::replace(&parts.store, &claimed, &next).await?;
     Ok(next)
 }
 

@@ -12,6 +12,7 @@ use crate::meta::{MetaEngine, RecordError, RecordKey, Records};
 use crate::store::Store;
 
 use super::VolumeError;
+use super::create::write_first_records;
 use super::header::{read_copies, repair};
 
 /// What a volume needs from outside.
@@ -81,6 +82,9 @@ impl Volume {
         let (header, keys) = unlock(&copies.header, secret)?;
         if !options.read_only {
             repair(&parts.store, &copies).await?;
+        }
+        if !options.read_only && header.encryption() == CipherSuite::None {
+            complete_creation(&parts, &header).await?;
         }
         let opening = if options.read_only { Opening::Read } else { Opening::Write };
         let engine = open_engine(&parts.store, opening).await?;
@@ -208,6 +212,19 @@ pub(super) async fn open_engine(
         Opening::Read => Arc::new(SlateEngine::open_read_only(store, &options).await?),
         Opening::New | Opening::Write => Arc::new(SlateEngine::open(store, &options).await?),
     })
+}
+
+/// Writes the first records of a volume without encryption whose creation stopped between its header
+/// and its metadata. One that has any other object is left alone.
+async fn complete_creation(parts: &VolumeParts, header: &Header) -> Result<(), VolumeError> {
+    for prefix in ["meta/", "seg/"] {
+        if !parts.store.list(prefix, None, 1).await?.is_empty() {
+            return Ok(());
+        }
+    }
+    let (_, keys) = header.open_plain()?;
+    let engine = open_engine(&parts.store, Opening::New).await?;
+    write_first_records(engine, keys, parts, header).await
 }
 
 /// Refuses metadata that is not this volume's.

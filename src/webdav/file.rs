@@ -18,6 +18,7 @@ use super::session::Fault;
 use super::session::Session;
 use super::status::fs_error;
 use super::status::is_answer;
+use crate::base::FileName;
 use crate::base::InodeId;
 use crate::base::to_u32;
 use crate::base::to_u64;
@@ -157,6 +158,7 @@ impl StagedFile {
     }
 }
 
+/// Gives the uploaded file `inode` its properties, its time and its name.
 async fn publish(
     session: &Session,
     inode: InodeId,
@@ -170,8 +172,33 @@ async fn publish(
         let set = SetAttr { mtime: Some(SetTime::At(mtime)), ..SetAttr::default() };
         session.hold(|| session.vfs().setattr(&session.who, inode, set, None)).await?;
     }
-    let publish = || session.vfs().publish(&session.who, inode, place.dir.inode, &place.name);
-    Ok(session.hold(publish).await?.attr)
+    session.hold(|| publish_once(session, inode, place.dir.inode, &place.name)).await
+}
+
+/// Publishes, or finds that an attempt which answered "unavailable" did so: then only durability
+/// was missing.
+///
+/// # Errors
+/// What the vfs answers.
+pub(super) async fn publish_once(
+    session: &Session,
+    inode: InodeId,
+    dir: InodeId,
+    name: &FileName,
+) -> Result<Attr, Error> {
+    let (vfs, who) = (session.vfs(), &session.who);
+    match vfs.publish(who, inode, dir, name).await {
+        Ok(created) => Ok(created.attr),
+        Err(Error::Invalid) => {
+            let attr = vfs.lookup(who, dir, name).await?;
+            if attr.inode != inode {
+                return Err(Error::Invalid);
+            }
+            vfs.sync().await?;
+            Ok(attr)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Gives `to` the dead properties of `from`.

@@ -97,6 +97,10 @@ impl WebDavServer {
                 drop(slot);
             });
         }
+        // Only a closed listener tells clients to go elsewhere; an open one lets them queue.
+        let Self { listener, shared, .. } = self;
+        drop(listener);
+        let options = &shared.options;
         connections.close();
         tokio::select! {
             () = connections.wait() => return,

@@ -23,7 +23,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
         Error::NameTooLong => StatusCode::URI_TOO_LONG,
         Error::NoSpace | Error::Quota | Error::TooManyLinks => StatusCode::INSUFFICIENT_STORAGE,
         Error::Unavailable(_) | Error::Fenced => StatusCode::SERVICE_UNAVAILABLE,
-        Error::BadCookie | Error::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Error::BadCookie | Error::Damaged(_) | Error::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -46,6 +46,7 @@ pub(super) fn fs_error(error: &Error) -> FsError {
         | Error::Unavailable(_)
         | Error::Fenced
         | Error::BadCookie
+        | Error::Damaged(_)
         | Error::Io(_) => FsError::GeneralFailure,
     }
 }

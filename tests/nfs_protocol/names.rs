@@ -1,5 +1,7 @@
 //! Names: making, linking, moving and removing them, and names that cannot be.
 
+use nfs3_client::Nfs3Client;
+use nfs3_client::tokio::TokioIo;
 use nfs3_types::nfs3::{
     CREATE3args, FSINFO3args, FSSTAT3args, LINK3args, MKDIR3args, MKNOD3args, Nfs3Option,
     Nfs3Result, PATHCONF3args, REMOVE3args, RENAME3args, RMDIR3args, SETATTR3args, SYMLINK3args,
@@ -181,10 +183,7 @@ async fn a_handle_of_one_export_does_not_reach_into_another() {
     let options = NfsOptions { exports, ..NfsOptions::default() };
     let server = Server::start_on(writable.vfs.clone(), options);
     let nobody = server.raw().await;
-    let mut client = Client {
-        nfs: nfs3_client::Nfs3Client::new(nfs3_client::tokio::TokioIo::new(nobody.0)),
-        root: file.clone(),
-    };
+    let mut client = Client { nfs: Nfs3Client::new(TokioIo::new(nobody.0)), root: file.clone() };
     assert_eq!(client.getattr(&file).await.unwrap_err(), nfsstat3::NFS3ERR_STALE);
 }
 
@@ -208,4 +207,27 @@ async fn the_volume_describes_itself_honestly() {
     let stat = client.nfs.fsstat(&FSSTAT3args { fsroot: root }).await.unwrap().unwrap();
     assert!(stat.tbytes >= stat.fbytes && stat.fbytes >= stat.abytes && stat.abytes > 0);
     assert!(stat.tfiles >= stat.ffiles && stat.ffiles > 0);
+}
+
+#[tokio::test]
+async fn identities_and_squashing_reach_the_permission_checks() {
+    let mkdir = |client: &Client| MKDIR3args { where_: client.at("n"), attributes: mode(0o755) };
+    for (squash, root, user) in [
+        (Squash::None, nfsstat3::NFS3_OK, nfsstat3::NFS3ERR_ACCES),
+        (Squash::Root, nfsstat3::NFS3ERR_ACCES, nfsstat3::NFS3ERR_ACCES),
+        (Squash::All, nfsstat3::NFS3ERR_ACCES, nfsstat3::NFS3ERR_ACCES),
+    ] {
+        let exports = vec![Export { squash, ..Export::whole_volume() }];
+        let options = NfsOptions { exports, ..NfsOptions::default() };
+        let server = Server::start_with(options).await;
+        for (uid, expected) in [(1_000, user), (0, root)] {
+            let mut client = server.client(uid).await;
+            let made = client.nfs.mkdir(&mkdir(&client)).await.unwrap();
+            assert_eq!(status(&made), expected, "{squash:?}, uid {uid}");
+        }
+        let mut client = server.client(0).await;
+        client.nfs = Nfs3Client::new(TokioIo::new(server.raw().await.0));
+        let made = client.nfs.mkdir(&mkdir(&client)).await.unwrap();
+        assert_ne!(status(&made), nfsstat3::NFS3_OK, "AUTH_NONE is nobody");
+    }
 }

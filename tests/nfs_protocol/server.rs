@@ -50,6 +50,31 @@ async fn handles_survive_a_restart_and_the_write_verifier_does_not() {
 }
 
 #[tokio::test]
+async fn a_small_budget_of_memory_loses_no_request_and_clients_that_wait_stop_nobody() {
+    let options = NfsOptions { inflight_bytes_max: 4 << 20, ..NfsOptions::default() };
+    let server = Server::start_with(options).await;
+    let mut client = server.client(0).await;
+    let file = client.create("f").await;
+    client.write(&file, 0, &vec![7; 1 << 20], stable_how::UNSTABLE).await;
+    let args = pack(&READ3args { file, offset: 0, count: 1 << 20 });
+    let mut connections = [server.raw().await, server.raw().await, server.raw().await];
+    for raw in &mut connections {
+        for xid in 0..10 {
+            raw.send(&call(xid, (NFS, 3, 6), credential(0), &args)).await;
+        }
+    }
+    for raw in &mut connections {
+        let mut answered = BTreeSet::new();
+        for _ in 0..10 {
+            let reply = raw.reply().await.unwrap();
+            assert_eq!(reply.len(), 24 + 4 + 88 + 12 + (1 << 20));
+            answered.insert(reply[..4].to_vec());
+        }
+        assert_eq!(answered.len(), 10);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_beyond_the_limit_is_closed_and_a_freed_place_is_given_again() {
     let options = NfsOptions { connections_max: 2, ..NfsOptions::default() };
     let server = Server::start_with(options).await;

@@ -39,11 +39,10 @@ fn cause(err: &slatedb::Error) -> Cause {
     let mut next: Option<&(dyn Error + 'static)> = Some(err);
     while let Some(err) = next {
         if let Some(store) = err.downcast_ref::<StoreError>() {
-            return match store.kind() {
-                // The engine asks only for objects that it wrote.
-                StoreErrorKind::Corrupt | StoreErrorKind::NotFound => Cause::Damaged,
-                _ => Cause::Unreachable,
-            };
+            // The engine asks only for objects that it wrote.
+            let damaged =
+                matches!(store.kind(), StoreErrorKind::Corrupt | StoreErrorKind::NotFound);
+            return if damaged { Cause::Damaged } else { Cause::Unreachable };
         }
         next = err.source();
     }

@@ -3,6 +3,12 @@
 //! What matters here and is easy to get wrong: user metadata is kept, because SlateDB finds its own
 //! object again by it after a lost answer; an unchanged object is `NotModified` and not a failed
 //! precondition; a refusal is never repeated for ever; every object is one PUT.
+//!
+//! SlateDB checks its tables block by block, but a manifest carries no checksum, and an empty log
+//! file means "fenced", so one lost bit or one emptied file could hide records without a trace.
+//! Therefore every object that is not a table, and every empty one, ends with a trailer: the word
+//! `sealgate` and the SHA-256 of key and content. A fence is so an object of 40 bytes, and an
+//! object of none is damage.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,10 +26,11 @@ use object_store::{
 use opendal::options::{ListOptions, ReaderOptions, StatOptions, WriteOptions};
 use opendal::{Buffer, BytesRange, ErrorKind, Metadata};
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 use slatedb_common::retry::NonRetryable;
 
-use crate::base::to_u64;
-use crate::store::{Store, StoreError, StoreErrorKind};
+use crate::base::{to_u64, to_usize};
+use crate::store::{Store, StoreError, StoreErrorKind, without_empty_parts};
 
 type Result<T> = std::result::Result<T, object_store::Error>;
 
@@ -51,6 +58,8 @@ impl SlateObjectStore {
     async fn write(&self, key: &str, body: Buffer, options: WriteOptions) -> Result<PutResult> {
         let update = options.if_match.is_some() || options.if_version_match.is_some();
         let conditional = options.if_not_exists || update;
+        let trailer = has_trailer(key, body.len()).then(|| trailer(key, &body.to_bytes()));
+        let body = without_empty_parts(Iterator::chain(body, trailer).collect());
         let write = self.store.operator().write_options(key, body, options);
         let mut written = match self.store.bounded(write).await {
             Ok(written) => written,
@@ -77,13 +86,12 @@ impl SlateObjectStore {
     }
 
     /// Metadata and body of one GET; the metadata is that of the whole object.
-    async fn read(&self, key: &str, options: &GetOptions) -> Result<(Metadata, BytesRange, Bytes)> {
-        let range = match &options.range {
-            None => BytesRange::from(..),
-            Some(GetRange::Offset(offset)) => BytesRange::from(*offset..),
-            Some(GetRange::Suffix(bytes)) => BytesRange::suffix(*bytes),
-            Some(GetRange::Bounded(range)) => BytesRange::from(range.clone()),
-        };
+    async fn read(
+        &self,
+        key: &str,
+        range: BytesRange,
+        options: &GetOptions,
+    ) -> Result<(Metadata, Bytes)> {
         let conditions = ReaderOptions {
             if_match: options.if_match.clone(),
             if_none_match: options.if_none_match.clone(),
@@ -96,7 +104,7 @@ impl SlateObjectStore {
                 Some(metadata) => metadata.clone(),
                 None => self.store.operator().stat(key).await?,
             };
-            Ok((metadata, range, body.to_bytes()))
+            Ok((metadata, body.to_bytes()))
         };
         self.store.bounded(read).await.map_err(|err| translate_read(key, options, &err))
     }
@@ -217,23 +225,37 @@ impl ObjectStore for SlateObjectStore {
         if options.head || !self.conditions_are_supported(&options) {
             let metadata = self.stat(key, StatOptions::default()).await?;
             let meta = object_meta(key, &metadata)?;
+            if metadata.content_length() == 0 {
+                return Err(damaged(key, "the object is empty"));
+            }
             options.check_preconditions(&meta)?;
             if options.head {
                 let attributes = attributes(&metadata);
                 return Ok(get_result(meta, 0..0, attributes, Bytes::new()));
             }
         }
-        let (metadata, range, body) = self.read(key, &options).await?;
+        let asked = range_of(&options);
+        // Small objects with a trailer are read whole, so that it can be checked.
+        let whole = !key.ends_with(TABLE);
+        let range = if whole { BytesRange::from(..) } else { asked };
+        let (metadata, mut body) = self.read(key, range, &options).await?;
         let meta = object_meta(key, &metadata)?;
-        let start = match range {
-            BytesRange::Range { offset, .. } => offset,
-            BytesRange::Suffix { .. } => meta.size.saturating_sub(to_u64(body.len())),
-        };
-        if range.is_full() && to_u64(body.len()) != meta.size {
-            let text = format!("get {key}: {} of {} bytes came", body.len(), meta.size);
+        if range.is_full() && to_u64(body.len()) != metadata.content_length() {
+            let text = format!("get {key}: {} bytes came, others are missing", body.len());
             let source = Box::new(StoreError::new(StoreErrorKind::Corrupt, text));
             return Err(object_store::Error::Generic { store: STORE, source });
         }
+        if whole || (range.is_full() && meta.size == 0) {
+            body = without_trailer(key, &body)?;
+        }
+        if whole {
+            let range = asked.to_content_range(body.len()).map_err(|err| translate(key, &err))?;
+            body = body.slice(range);
+        }
+        let start = match asked {
+            BytesRange::Range { offset, .. } => offset,
+            BytesRange::Suffix { .. } => meta.size.saturating_sub(to_u64(body.len())),
+        };
         let read = start..start + to_u64(body.len());
         Ok(get_result(meta, read, attributes(&metadata), body))
     }
@@ -305,9 +327,9 @@ impl SlateObjectStore {
         }
         let kept: HashMap<String, String> = attributes
             .iter()
-            .filter_map(|(name, value)| match name {
-                Attribute::Metadata(name) => Some((name.to_string(), value.to_string())),
-                _ => None,
+            .filter_map(|(name, value)| {
+                let Attribute::Metadata(name) = name else { return None };
+                Some((name.to_string(), value.to_string()))
             })
             .collect();
         (!kept.is_empty()).then_some(kept)
@@ -382,13 +404,56 @@ fn object_meta(key: &str, metadata: &Metadata) -> Result<ObjectMeta> {
         return Err(refused(StoreError::new(StoreErrorKind::Incapable, text)));
     };
     let modified: std::time::SystemTime = modified.into();
+    let stored = metadata.content_length();
+    let size = match stored.checked_sub(TRAILER_BYTES) {
+        Some(0) => 0,
+        Some(size) if !key.ends_with(TABLE) => size,
+        _ => stored,
+    };
     Ok(ObjectMeta {
         location: Path::parse(key)?,
         last_modified: modified.into(),
-        size: metadata.content_length(),
+        size,
         e_tag: metadata.etag().map(str::to_owned),
         version: metadata.version().map(str::to_owned),
     })
+}
+
+fn range_of(options: &GetOptions) -> BytesRange {
+    match &options.range {
+        None => BytesRange::from(..),
+        Some(GetRange::Offset(offset)) => BytesRange::from(*offset..),
+        Some(GetRange::Suffix(bytes)) => BytesRange::suffix(*bytes),
+        Some(GetRange::Bounded(range)) => BytesRange::from(range.clone()),
+    }
+}
+
+fn has_trailer(key: &str, bytes: usize) -> bool {
+    !key.ends_with(TABLE) || bytes == 0
+}
+
+/// The word and SHA-256(length of key ‖ key ‖ body).
+fn trailer(key: &str, body: &[u8]) -> Bytes {
+    let mut hash = Sha256::new();
+    hash.update(to_u64(key.len()).to_be_bytes());
+    hash.update(key);
+    hash.update(body);
+    [TRAILER_WORD.as_slice(), hash.finalize().as_slice()].concat().into()
+}
+
+/// Checks and removes the trailer of a whole object.
+fn without_trailer(key: &str, object: &Bytes) -> Result<Bytes> {
+    let length = to_u64(object.len()).checked_sub(TRAILER_BYTES);
+    let length = length.ok_or_else(|| damaged(key, "the object is cut short"))?;
+    let body = object.slice(..to_usize(length));
+    if object.slice(to_usize(length)..) != trailer(key, &body) {
+        return Err(damaged(key, "the object's checksum does not match"));
+    }
+    Ok(body)
+}
+
+fn damaged(key: &str, what: &str) -> object_store::Error {
+    refused(StoreError::new(StoreErrorKind::Corrupt, format!("get {key}: {what}")))
 }
 
 fn attributes(metadata: &Metadata) -> Attributes {
@@ -449,6 +514,11 @@ fn refused(source: StoreError) -> object_store::Error {
 }
 
 const STORE: &str = "sealgate";
+/// Tables check themselves; everything else has a trailer.
+const TABLE: &str = ".sst";
+const TRAILER_WORD: &[u8; 8] = b"sealgate";
+/// The word and a SHA-256. No table is this short.
+const TRAILER_BYTES: u64 = 8 + 32;
 /// Bound of one object. The engine's own limits (16 MiB for new files, 32 MiB for compacted ones)
 /// leave room for indexes and filters.
 const OBJECT_BYTES_MAX: usize = 64 << 20;

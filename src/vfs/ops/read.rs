@@ -184,7 +184,7 @@ impl From<Error> for ReadError {
 impl From<ReadError> for Error {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Missing => Self::Io("a segment is missing from the store".to_owned()),
+            ReadError::Missing => Self::Damaged("a segment is missing from the store".to_owned()),
             ReadError::Other(error) => error,
         }
     }

@@ -265,7 +265,7 @@ impl Vfs {
             let parent = self.any_cell(at).await?.state().lock().record.parent;
             at = parent.ok_or(Error::Stale)?;
         }
-        Err(Error::Io("the directory tree has a circle".to_owned()))
+        Err(Error::Damaged("the directory tree has a circle".to_owned()))
     }
 }
 

@@ -9,6 +9,7 @@ use http::StatusCode;
 use super::super::call::Call;
 use super::super::call::Depth;
 use super::super::file::copy_props;
+use super::super::file::publish_once;
 use super::super::reply::Answer;
 use super::super::reply::empty;
 use super::super::session::Session;
@@ -158,11 +159,17 @@ async fn copy_file(
     dir: InodeId,
     name: &FileName,
 ) -> Result<(), Error> {
-    let set = SetAttr { mode: Some(source.mode & 0o777), ..SetAttr::default() };
+    let mode = source.mode & 0o777;
+    // Writable while it is filled; `publish` puts the mode of what it replaces before this one.
+    let set = SetAttr { mode: Some(mode | 0o200), ..SetAttr::default() };
     let (made, _pin) = session.hold(|| session.vfs().create_unlinked(&session.who, set)).await?;
     let clone = || session.vfs().clone_content(&session.who, source.inode, made.inode);
     session.hold(clone).await?;
     copy_props(session, source.inode, made.inode).await?;
-    session.hold(|| session.vfs().publish(&session.who, made.inode, dir, name)).await?;
+    if mode & 0o200 == 0 {
+        let set = SetAttr { mode: Some(mode), ..SetAttr::default() };
+        session.hold(|| session.vfs().setattr(&session.who, made.inode, set, None)).await?;
+    }
+    session.hold(|| publish_once(session, made.inode, dir, name)).await?;
     Ok(())
 }

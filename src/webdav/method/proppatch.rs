@@ -25,8 +25,6 @@ use crate::vfs::SetTime;
 
 /// Instructions of one request.
 const INSTRUCTIONS_MAX: usize = 1_024;
-/// Dead properties of one resource.
-const DEAD_MAX: usize = 1_024;
 
 /// What one instruction does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,13 +141,6 @@ async fn carry_out(call: &Call, attr: &Attr, plan: &[(PropName, Action)]) -> Res
                 set.mtime = more.mtime.or(set.mtime);
             }
             Action::Protected | Action::Invalid => {}
-        }
-    }
-    let adds = dead.iter().filter(|(_, value)| value.is_some()).count();
-    if adds > 0 {
-        let held = session.hold(|| session.vfs().props(attr.inode)).await?.len();
-        if held + adds > DEAD_MAX {
-            return Err(StatusCode::INSUFFICIENT_STORAGE.into());
         }
     }
     if set != SetAttr::default() {

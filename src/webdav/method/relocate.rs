@@ -7,7 +7,11 @@ use super::super::call::Depth;
 use super::super::conditional;
 use super::super::reply::Answer;
 use super::super::reply::empty;
+use super::super::resolve::Place;
+use super::super::session::Session;
 use super::transfer;
+use crate::base::InodeId;
+use crate::vfs::Error;
 
 /// Answers a MOVE. Whoever looks sees the whole old state or the whole new one.
 ///
@@ -24,15 +28,25 @@ pub(in super::super) async fn relocate(call: &Call) -> Answer {
     let Some(from) = &transfer.source.place else { return Err(StatusCode::FORBIDDEN.into()) };
     let to = &transfer.place;
     let session = &call.session;
-    session
-        .hold(|| {
-            let (from_dir, to_dir) = (from.dir.inode, to.dir.inode);
-            let vfs = session.vfs();
-            vfs.rename_replacing_tree(&session.who, from_dir, &from.name, to_dir, &to.name)
-        })
-        .await?;
+    let moved = transfer.source.attr.inode;
+    session.hold(|| rename(session, from, to, moved)).await?;
     // Locks stay where they were taken; they do not move (RFC 4918 §7.6).
     session.shared.locks.forget_tree(&call.path);
     session.shared.locks.forget_below(&transfer.destination);
     Ok(empty(transfer::status(&transfer)))
+}
+
+/// Renames, or finds that an attempt which answered "unavailable" did so.
+async fn rename(session: &Session, from: &Place, to: &Place, moved: InodeId) -> Result<(), Error> {
+    let (vfs, who, to_dir) = (session.vfs(), &session.who, to.dir.inode);
+    let renamed =
+        vfs.rename_replacing_tree(who, from.dir.inode, &from.name, to_dir, &to.name).await;
+    match renamed {
+        Ok(_) => Ok(()),
+        Err(Error::NotFound) => {
+            let there = vfs.lookup(who, to_dir, &to.name).await?;
+            if there.inode == moved { Ok(()) } else { Err(Error::NotFound) }
+        }
+        Err(error) => Err(error),
+    }
 }

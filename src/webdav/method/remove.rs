@@ -8,6 +8,8 @@ use super::super::conditional;
 use super::super::reply::Answer;
 use super::super::reply::empty;
 use super::super::resolve::resolve;
+use crate::vfs::Error;
+use crate::vfs::FileKind;
 
 /// Answers a DELETE. A link is removed itself, not what it leads to.
 ///
@@ -18,13 +20,19 @@ pub(in super::super) async fn remove(call: &Call) -> Answer {
     let session = &call.session;
     let found = resolve(session, &call.path, false).await?;
     let Some(place) = &found.place else { return Err(StatusCode::FORBIDDEN.into()) };
-    let collection = found.attr.kind == crate::vfs::FileKind::Directory;
+    let collection = found.attr.kind == FileKind::Directory;
     if collection && !matches!(call.depth, None | Some(Depth::Infinity)) {
         return Err(StatusCode::BAD_REQUEST.into());
     }
     conditional::check(call, Some(&found.attr)).await?;
     conditional::check_member_locks(call, &call.path, true)?;
-    session.hold(|| session.vfs().remove_tree(&session.who, place.dir.inode, &place.name)).await?;
+    let remove = || session.vfs().remove_tree(&session.who, place.dir.inode, &place.name);
+    match session.hold(remove).await {
+        // It was there a moment ago: an attempt that answered "unavailable" removed it, or
+        // somebody else did. Either way it is gone.
+        Ok(_) | Err(Error::NotFound) => {}
+        Err(error) => return Err(error.into()),
+    }
     session.shared.locks.forget_tree(&call.path);
     Ok(empty(StatusCode::NO_CONTENT))
 }
