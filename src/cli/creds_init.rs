@@ -54,7 +54,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<(), Failure> {
 
 fn secret() -> Result<Passphrase, SecretError> {
     if prompt::is_interactive() {
-        return prompt::ask_new_secret();
+        return prompt::ask_secret_to_keep();
     }
     let text = read_secret_stream(io::stdin().lock()).map_err(SecretError::Input)?;
     passphrase(text)

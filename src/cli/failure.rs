@@ -47,7 +47,7 @@ impl From<DaemonError> for Failure {
             DaemonError::Config(_) => Exit::Config,
             DaemonError::Secret(error) => secret_exit(error),
             DaemonError::Credentials(_) => Exit::SecretFile,
-            DaemonError::Store(error) => store_exit(error),
+            DaemonError::Store(error) | DaemonError::StoreAt { error, .. } => store_exit(error),
             DaemonError::Volume(error) => volume_exit(error),
             DaemonError::Vfs(error) => vfs_exit(error),
             DaemonError::Address(error) => address_exit(error),
@@ -189,6 +189,16 @@ mod tests {
         let failure = Failure::from(DaemonError::from(error));
         assert_eq!(failure.to_string(), "Error: incorrect volume secret");
         assert_eq!(failure.exit.code(), 10);
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_is_named_with_what_to_check() {
+        let error = StoreError::new(StoreErrorKind::Unavailable, "get volume.json: no answer");
+        let failure = Failure::from(DaemonError::from(VolumeError::from(error)).at("s3://b/p"));
+        assert_eq!(failure.exit, Exit::Store);
+        for words in ["s3://b/p", "no answer", "check the endpoint"] {
+            assert!(failure.message.contains(words), "{failure}");
+        }
     }
 
     #[test]

@@ -24,8 +24,21 @@ pub(crate) fn ask_secret() -> Result<Passphrase, SecretError> {
 /// [`SecretError::Mismatch`] if the two differ; otherwise as [`ask_secret`].
 pub(crate) fn ask_new_secret() -> Result<Passphrase, SecretError> {
     // Standard error may be closed; the questions then still reach the terminal.
-    let _ = io::stderr().write_all(WARNINGS.as_bytes());
-    let first = ask("New volume secret: ")?;
+    let _ = io::stderr().write_all(NEW_SECRET.as_bytes());
+    ask_twice()
+}
+
+/// Asks twice for a secret that is only written down, so perhaps one that a volume has already.
+///
+/// # Errors
+/// As [`ask_new_secret`].
+pub(crate) fn ask_secret_to_keep() -> Result<Passphrase, SecretError> {
+    let _ = io::stderr().write_all(SECRET_TO_KEEP.as_bytes());
+    ask_twice()
+}
+
+fn ask_twice() -> Result<Passphrase, SecretError> {
+    let first = ask("Volume secret: ")?;
     let second = ask("Again: ")?;
     if first.ct_eq(&second) { Ok(first) } else { Err(SecretError::Mismatch) }
 }
@@ -36,9 +49,15 @@ fn ask(question: &str) -> Result<Passphrase, SecretError> {
     Ok(Passphrase::new(typed)?)
 }
 
-const WARNINGS: &str = "\
+const NEW_SECRET: &str = "\
 This volume has no secret yet. Choose one of at least 8 characters; longer is better.
   * It never leaves this process: not to the store, not to any server, not to the log.
   * Nobody can recover it for you. Without it and without another key slot, the data is lost.
   * Every gateway that opens this volume needs the same secret.
+";
+
+const SECRET_TO_KEEP: &str = "\
+Type the secret of the volume, or choose one of at least 8 characters for a new volume.
+  * Whoever can read the file that is written can read the volume.
+  * Nobody can recover the secret for you: keep a copy that does not depend on this host.
 ";

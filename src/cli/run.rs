@@ -44,9 +44,7 @@ enum Command {
     /// Make a volume, or look at one
     #[command(subcommand)]
     Volume(VolumeCommand),
-    /// Open a volume and serve it over NFSv3 and WebDAV
     Serve(serve::ServeArgs),
-    /// Make (or reopen) an encrypted volume in a local directory, serve it, say what to type next
     Demo(demo::DemoArgs),
     /// Write files with credentials
     #[command(subcommand)]
@@ -55,15 +53,12 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum VolumeCommand {
-    /// Make a volume in an empty place
     Create(volume_create::CreateArgs),
-    /// Show what the volume header says; needs no secret
     Info(volume_info::InfoArgs),
 }
 
 #[derive(Debug, Subcommand)]
 enum CredsCommand {
-    /// Write a credentials file with a volume secret
     Init(creds_init::InitArgs),
 }
 

@@ -74,6 +74,16 @@ enum CompressionWord {
     Zstd,
 }
 
+impl CompressionWord {
+    const fn codec(self) -> Compression {
+        match self {
+            Self::None => Compression::None,
+            Self::Lz4 => Compression::Lz4,
+            Self::Zstd => Compression::Zstd,
+        }
+    }
+}
+
 /// What to make, and where.
 struct Create {
     store: StoreChoice,
@@ -85,19 +95,15 @@ impl CreateArgs {
     fn resolve(&self, environment: EnvSecret) -> Result<Create, Failure> {
         let config = self.store.config.read()?;
         let resolved = self.store.resolve(&config)?;
-        let mut new = NewVolume::default();
-        new.name = self.name.clone().or(resolved.configured_name.filter(|n| parse_name(n).is_ok()));
-        new.encryption = match self.encryption {
-            EncryptionWord::Aes256Gcm => CipherSuite::Aes256Gcm,
-            EncryptionWord::None => CipherSuite::None,
+        let default = NewVolume::default();
+        let new = NewVolume {
+            name: self.name.clone().or(resolved.configured_name.filter(|n| parse_name(n).is_ok())),
+            encryption: match self.encryption {
+                EncryptionWord::Aes256Gcm => CipherSuite::Aes256Gcm,
+                EncryptionWord::None => CipherSuite::None,
+            },
+            compression: self.compression.map_or(default.compression, CompressionWord::codec),
         };
-        if let Some(word) = self.compression {
-            new.compression = match word {
-                CompressionWord::None => Compression::None,
-                CompressionWord::Lz4 => Compression::Lz4,
-                CompressionWord::Zstd => Compression::Zstd,
-            };
-        }
         let secret = self.secret.given(environment, resolved.secret_file.as_deref())?;
         if secret.is_some() && new.encryption == CipherSuite::None {
             return Err(Failure::new(

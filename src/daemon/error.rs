@@ -7,7 +7,7 @@ use crate::daemon::address::{AddressError, Service};
 use crate::daemon::config::ConfigError;
 use crate::daemon::secret::SecretError;
 use crate::daemon::secret_file::SecretFileError;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind};
 use crate::telemetry::RecorderError;
 use crate::vfs;
 use crate::volume::VolumeError;
@@ -27,6 +27,14 @@ pub enum DaemonError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store, when it was asked something.
+    #[error("the store at {store} cannot be used: {error}{}", hint(.error.kind()))]
+    StoreAt {
+        /// Which store.
+        store: String,
+        /// What went wrong.
+        error: StoreError,
+    },
     /// The volume.
     #[error(transparent)]
     Volume(#[from] VolumeError),
@@ -91,4 +99,33 @@ pub enum DaemonError {
         /// Why.
         reason: vfs::Error,
     },
+}
+
+impl DaemonError {
+    /// Names the store in an error that came from asking it something.
+    #[must_use]
+    pub(crate) fn at(self, store: &str) -> Self {
+        if let Self::Store(error) | Self::Volume(VolumeError::Store(error)) = self {
+            Self::StoreAt { store: store.to_owned(), error }
+        } else {
+            self
+        }
+    }
+}
+
+/// What to do about a store that says no, where its own words do not say it.
+fn hint(kind: StoreErrorKind) -> &'static str {
+    match kind {
+        StoreErrorKind::Unavailable => {
+            "; check the endpoint, the network, and that the store is running"
+        }
+        StoreErrorKind::Denied => "; check the credentials and what they may do there",
+        StoreErrorKind::NotFound => "; check the name of the bucket or container",
+        StoreErrorKind::NoSpace => "; free some space or raise the quota",
+        StoreErrorKind::AlreadyExists
+        | StoreErrorKind::Conflict
+        | StoreErrorKind::Incapable
+        | StoreErrorKind::Invalid
+        | StoreErrorKind::Corrupt => "",
+    }
 }

@@ -77,9 +77,13 @@ pub struct Found {
 /// else what the header records.
 ///
 /// # Errors
-/// [`DaemonError::Store`] if the store cannot be reached, [`DaemonError::Volume`] if the header
+/// [`DaemonError::StoreAt`] if the store cannot be reached, [`DaemonError::Volume`] if the header
 /// cannot be read.
 pub async fn locate(choice: &StoreChoice) -> Result<Found, DaemonError> {
+    find(choice).await.map_err(|error| error.at(&choice.url.to_string()))
+}
+
+async fn find(choice: &StoreChoice) -> Result<Found, DaemonError> {
     let first = choice.open_with(choice.sse.clone().unwrap_or_default())?;
     let (store, found) = match volume::read_header(&first).await {
         // A store answers a read of an SSE-C object without its key like a broken request, so the

@@ -147,9 +147,13 @@ fn write_credentials_with(
          secret = {quoted}\n"
     ));
     quoted.zeroize();
-    private_file::write(file, &text, replace, random).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => SecretFileError::Exists { file: file.to_owned() },
-        _ => SecretFileError::Unwritable { file: file.to_owned(), source },
+    private_file::write(file, &text, replace, random).map_err(|source| {
+        let file = file.to_owned();
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            SecretFileError::Exists { file }
+        } else {
+            SecretFileError::Unwritable { file, source }
+        }
     })
 }
 
@@ -197,7 +201,7 @@ const NOT_TEXT: &str = "it is not UTF-8 text";
 /// A secret with every character escaped, and comments.
 const CREDENTIALS_BYTES_MAX: usize = 64 << 10;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

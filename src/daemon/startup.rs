@@ -114,6 +114,17 @@ pub async fn create(
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
 ) -> Result<Header, DaemonError> {
+    let made = create_in(store, new, secret, clock, random).await;
+    made.map_err(|error| error.at(store.label()))
+}
+
+async fn create_in(
+    store: &Store,
+    new: NewVolume,
+    secret: Option<&Passphrase>,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> Result<Header, DaemonError> {
     // Before the probe, which writes: a store that holds something else is not to be touched.
     match volume::read_header(store).await {
         Err(VolumeError::NoVolume { .. }) => {}
@@ -210,7 +221,8 @@ impl Gateway {
         if let Some(warning) = &found.warning {
             tracing::warn!("{warning}");
         }
-        let opened = open(&options, found, secrets).await?;
+        let place = found.store.label().to_owned();
+        let opened = open(&options, found, secrets).await.map_err(|error| error.at(&place))?;
         if !opened.facts.is_encrypted() {
             tracing::warn!("{NOT_ENCRYPTED}");
         }

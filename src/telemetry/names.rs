@@ -2,7 +2,7 @@
 //!
 //! A layer counts with a constant, never with a literal. The protocols keep theirs in their own
 //! `metrics` file, because nothing here may know them; their help texts stand here all the same,
-//! and a test of the daemon compares the two. Labels never carry a file name, an inode or a client
+//! and tests/metric_names.rs compares the two. Labels never carry a file name, an inode or a client
 //! address: label values come from small fixed sets.
 
 use metrics::Unit;
@@ -25,8 +25,6 @@ pub const META_FLUSH_SECONDS: &str = "sealgate_meta_flush_seconds";
 
 /// Counter: cache lookups, by `cache` and `outcome` (`hit`, `miss`).
 pub const CACHE_LOOKUPS: &str = "sealgate_cache_lookups_total";
-/// Gauge: bytes held by a cache, by `cache`.
-pub const CACHE_BYTES: &str = "sealgate_cache_bytes";
 /// Gauge: content written by clients that the store does not have yet.
 pub const DIRTY_BYTES: &str = "sealgate_dirty_bytes";
 /// Counter: flushes of content and its metadata, by `outcome`.
@@ -76,7 +74,6 @@ pub const ALL: &[(&str, Kind, Unit, &str)] = &[
     (META_FLUSH_WAITERS, Kind::Counter, Unit::Count, "Callers that waited for a metadata flush."),
     (META_FLUSH_SECONDS, Kind::Histogram, Unit::Seconds, "Time of one metadata flush."),
     (CACHE_LOOKUPS, Kind::Counter, Unit::Count, "Cache lookups."),
-    (CACHE_BYTES, Kind::Gauge, Unit::Bytes, "Bytes held by a cache."),
     (DIRTY_BYTES, Kind::Gauge, Unit::Bytes, "Content written and not yet in the store."),
     (FLUSHES, Kind::Counter, Unit::Count, "Flushes of content and its metadata."),
     (FLUSH_SECONDS, Kind::Histogram, Unit::Seconds, "Time of one flush of content."),

@@ -1,4 +1,5 @@
 //! Runs the `sealgate` binary: to its end, or as a gateway that is stopped with a signal.
+#![expect(clippy::unwrap_used, reason = "a test ends at a surprise")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,27 +12,27 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A secret that no other text of a test contains.
-pub const SECRET: &str = "correct-horse-battery-staple";
+pub(crate) const SECRET: &str = "correct-horse-battery-staple";
 
 /// Longest wait for anything a gateway does.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A directory for one test, with a home of its own.
-pub struct Place {
+pub(crate) struct Place {
     dir: tempfile::TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Writes a file with `mode`.
-    pub fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, text: &str, mode: u32) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -39,12 +40,12 @@ impl Place {
     }
 
     /// A file with [`SECRET`].
-    pub fn secret_file(&self) -> PathBuf {
+    pub(crate) fn secret_file(&self) -> PathBuf {
         self.file("secret", &format!("{SECRET}\n"), 0o600)
     }
 
     /// The binary with a clean environment.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sealgate"));
         command.args(args).env_clear().env("HOME", self.dir.path()).current_dir(self.dir.path());
         command.stdin(Stdio::null());
@@ -52,19 +53,19 @@ impl Place {
     }
 
     /// Runs to the end.
-    pub fn run(&self, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
         Ended::from(self.command(args).output().unwrap())
     }
 
     /// Makes an encrypted volume `v` with [`SECRET`].
-    pub fn volume(&self) {
+    pub(crate) fn volume(&self) {
         let secret = self.secret_file();
         let ended = self.run(&["volume", "create", "./v", "--secret-file", utf8(&secret)]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
     }
 
     /// Starts a gateway on free ports and waits for its ready line.
-    pub fn serve(&self, args: &[&str]) -> Gateway {
+    pub(crate) fn serve(&self, args: &[&str]) -> Gateway {
         let ports = ["--nfs", ":0", "--webdav", ":0", "--admin", ":0"];
         let args = [&["serve"], args, &ports].concat();
         Gateway::start(self.command(&args))
@@ -73,10 +74,10 @@ impl Place {
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl From<Output> for Ended {
@@ -92,7 +93,7 @@ impl From<Output> for Ended {
 impl Ended {
     /// The command failed with `code`, said so in one line of its own, and gave no result.
     #[track_caller]
-    pub fn refused(&self, code: i32, words: &[&str]) {
+    pub(crate) fn refused(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "{self:?}");
         let error = self.stderr.lines().find(|line| line.starts_with("Error: "));
@@ -104,15 +105,15 @@ impl Ended {
 }
 
 /// A running gateway. Killed when dropped, so that a failing test leaves nothing behind.
-pub struct Gateway {
+pub(crate) struct Gateway {
     child: Child,
     lines: Receiver<String>,
     stderr: Option<std::thread::JoinHandle<String>>,
-    pub ready: String,
+    pub(crate) ready: String,
 }
 
 impl Gateway {
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -140,28 +141,28 @@ impl Gateway {
         gateway
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// The address behind `nfs=`, `webdav=` or `admin=` of the ready line.
     #[track_caller]
-    pub fn addr(&self, service: &str) -> SocketAddr {
+    pub(crate) fn addr(&self, service: &str) -> SocketAddr {
         let prefix = format!("{service}=");
         let word = self.ready.split(' ').find_map(|word| word.strip_prefix(&prefix));
         word.unwrap_or_else(|| panic!("no {service} in {}", self.ready)).parse().unwrap()
     }
 
     /// The next line on standard output.
-    pub fn line(&self) -> Option<String> {
+    pub(crate) fn line(&self) -> Option<String> {
         self.lines.recv_timeout(PATIENCE).ok()
     }
 
-    pub fn get(&self, service: &str, path: &str) -> Reply {
+    pub(crate) fn get(&self, service: &str, path: &str) -> Reply {
         self.ask(service, "GET", path, "")
     }
 
-    pub fn ask(&self, service: &str, method: &str, path: &str, body: &str) -> Reply {
+    pub(crate) fn ask(&self, service: &str, method: &str, path: &str, body: &str) -> Reply {
         let addr = self.addr(service);
         let mut stream = TcpStream::connect(addr).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -179,13 +180,13 @@ impl Gateway {
         Reply { status, body: body.to_owned() }
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
     /// Sends `signal` and waits for the end.
-    pub fn stop(mut self, signal: Signal) -> Ended {
+    pub(crate) fn stop(mut self, signal: Signal) -> Ended {
         self.signal(signal);
         self.wait()
     }
@@ -207,11 +208,11 @@ impl Drop for Gateway {
 
 /// An HTTP answer.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: String,
 }
 
-pub fn utf8(path: &Path) -> &str {
+pub(crate) fn utf8(path: &Path) -> &str {
     path.to_str().unwrap()
 }
