@@ -26,7 +26,7 @@ use crate::keyslot::Header;
 use crate::nfs::{NfsOptions, NfsServer};
 use crate::store::Store;
 use crate::telemetry::MetricsHandle;
-use crate::vfs::{Identity, MetadataSync, SetAttr, Vfs, VfsOptions};
+use crate::vfs::{Identity, MetadataSync, Vfs, VfsOptions};
 use crate::volume::{self, CreateOptions, OpenOptions, Volume, VolumeError, VolumeParts};
 use crate::webdav::{WebDavOptions, WebDavServer};
 
@@ -146,7 +146,9 @@ async fn create_in(
 }
 
 fn parts(store: &Store, clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> VolumeParts {
-    VolumeParts { store: store.clone(), clock: Arc::clone(clock), random: Arc::clone(random) }
+    let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let (clock, random) = (Arc::clone(clock), Arc::clone(random));
+    VolumeParts { store: store.clone(), clock, random, owner }
 }
 
 /// Refuses addresses that somebody listens on, or (with `fall_back`) replaces their port by 0.
@@ -250,9 +252,6 @@ impl Gateway {
         vfs: Arc<Vfs>,
         metrics: MetricsHandle,
     ) -> Result<Self, DaemonError> {
-        if opened.is_new {
-            give_root_to_creator(&vfs).await?;
-        }
         Self::bind(options, &opened.store, opened.facts, vfs, metrics).await
     }
 
@@ -370,8 +369,6 @@ struct Opened {
     store: Store,
     facts: VolumeFacts,
     volume: Arc<Volume>,
-    /// It had no content before this start.
-    is_new: bool,
 }
 
 /// Opens the volume that was found, or makes it if that was asked for.
@@ -381,23 +378,21 @@ async fn open(
     secrets: &dyn SecretSupplier,
 ) -> Result<Opened, DaemonError> {
     let Found { store, header, .. } = found;
-    let (unlocked, is_new) = match (header, &options.create) {
+    let (header, secret) = match (header, &options.create) {
         (Some(header), _) => {
             probe(&store, options.read_only).await?;
-            let is_new = !VolumeFacts::of(&header, store.label()).has_metadata();
-            (unlock(options, &store, header, secrets).await?, is_new)
+            unlock(options, &store, header, secrets).await?
         }
-        (None, Some(new)) => (make(options, &store, new, secrets).await?, true),
+        (None, Some(new)) => make(options, &store, new, secrets).await?,
         (None, None) => {
             return Err(VolumeError::NoVolume { store: store.label().to_owned() }.into());
         }
     };
-    let (header, secret) = unlocked;
     let facts = VolumeFacts::of(&header, store.label());
     let parts = parts(&store, &options.clock, &options.random);
     let open = OpenOptions { read_only: options.read_only, ..OpenOptions::default() };
     let volume = Volume::open(parts, secret.as_ref(), open).await?;
-    Ok(Opened { store, facts, volume, is_new })
+    Ok(Opened { store, facts, volume })
 }
 
 async fn make(
@@ -487,18 +482,6 @@ fn bind_admin(addr: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), D
     let listener = std::net::TcpListener::bind(addr).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-/// Gives the root directory of a volume that was just made to whoever made it. Root owns it until
-/// then, and a person without privilege could not write into a volume of their own.
-async fn give_root_to_creator(vfs: &Vfs) -> Result<(), DaemonError> {
-    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
-    if uid.is_root() {
-        return Ok(());
-    }
-    let owner = SetAttr { uid: Some(uid.as_raw()), gid: Some(gid.as_raw()), ..SetAttr::default() };
-    vfs.setattr(&Identity::ROOT, InodeId::ROOT, owner, None).await?;
-    Ok(())
 }
 
 fn vfs_options(options: &GatewayOptions) -> VfsOptions {
