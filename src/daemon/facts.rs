@@ -73,12 +73,6 @@ impl VolumeFacts {
         self.encryption != suite_text(CipherSuite::None)
     }
 
-    /// Whether it was ever complete: an encrypted volume without a secret holds no metadata yet.
-    #[must_use]
-    pub fn has_metadata(&self) -> bool {
-        self.has_secret() || !self.is_encrypted()
-    }
-
     /// Whether a secret opens it; false for a volume created without one, or without encryption.
     #[must_use]
     pub fn has_secret(&self) -> bool {
