@@ -9,6 +9,7 @@
     )
 )]
 
+pub mod admin;
 pub mod base;
 pub mod block;
 pub mod crypto;
@@ -20,6 +21,7 @@ pub mod store;
 pub mod telemetry;
 pub mod vfs;
 pub mod volume;
+pub mod webdav;
 
 #[cfg(feature = "testkit")]
 #[doc(hidden)]

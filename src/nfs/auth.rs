@@ -6,6 +6,8 @@
 //! `AUTH_SYS` proves nothing: the client says who it is. That is why only allowed networks may
 //! connect, and why squashing exists.
 
+use std::hash::{Hash, Hasher};
+
 use crate::base::limits::GROUPS_MAX;
 use crate::nfs::options::{Export, Squash};
 use crate::nfs::rpc::{AuthStatus, Credential};
@@ -37,6 +39,14 @@ impl Caller {
                 auth_sys(&mut decoder).map(Self::User).map_err(|_| AuthStatus::BadCredential)
             }
             _ => Err(AuthStatus::RejectedCredential),
+        }
+    }
+
+    /// Adds what identifies the caller to a checksum. The stamp and the machine name are left
+    /// out: a client may change them when it sends a request again.
+    pub(super) fn hash_into(&self, hasher: &mut impl Hasher) {
+        if let Self::User(user) = self {
+            (user.uid, user.gid, &user.groups).hash(hasher);
         }
     }
 

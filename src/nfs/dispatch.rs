@@ -153,9 +153,9 @@ impl Work {
                 let procedure = Procedure::from_number(header.procedure);
                 let procedure = procedure.ok_or(Refusal::ProcedureUnavailable)?;
                 let caller = Caller::decode(&header.credential).map_err(Refusal::Auth)?;
-                let once = procedure
-                    .runs_once()
-                    .then(|| RequestKey::new(client, header.xid, procedure, decoder.rest()));
+                let once = procedure.runs_once().then(|| {
+                    RequestKey::new(client, (header.xid, procedure), &caller, decoder.rest())
+                });
                 let call = Call::decode(procedure, decoder).map_err(garbage)?;
                 Ok(Self::Nfs { call, caller, procedure, once })
             }

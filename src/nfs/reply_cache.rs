@@ -18,6 +18,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::nfs::auth::Caller;
 use crate::nfs::procedure::Procedure;
 use crate::nfs::reply::Reply;
 
@@ -35,11 +36,18 @@ pub(super) struct RequestKey {
 }
 
 impl RequestKey {
-    /// The key of a request; `args` are its encoded arguments. The checksum tells a repetition
-    /// from a client that came round to the same xid. It need not withstand attack: who can
-    /// forge a client's address can do worse.
-    pub(super) fn new(client: IpAddr, xid: u32, procedure: Procedure, args: &[u8]) -> Self {
+    /// The key of a request; `args` are its encoded arguments. The checksum over them and the
+    /// caller tells a repetition from a client that came round to the same xid, and keeps one
+    /// user's answer from another. It need not withstand attack: who can forge a client's
+    /// address can do worse.
+    pub(super) fn new(
+        client: IpAddr,
+        (xid, procedure): (u32, Procedure),
+        caller: &Caller,
+        args: &[u8],
+    ) -> Self {
         let mut hasher = DefaultHasher::new();
+        caller.hash_into(&mut hasher);
         args.hash(&mut hasher);
         Self { client: client.to_canonical(), xid, procedure, checksum: hasher.finish() }
     }
@@ -185,13 +193,15 @@ impl Entries {
 mod tests {
     use super::*;
     use crate::nfs::reply::ReplyBuilder;
+    use crate::vfs::Identity;
     use std::net::Ipv4Addr;
 
     const AGE: Duration = Duration::from_secs(100);
     const NOW: Duration = Duration::from_secs(1_000);
 
     fn key(xid: u32, args: &[u8]) -> RequestKey {
-        RequestKey::new(Ipv4Addr::LOCALHOST.into(), xid, Procedure::Remove, args)
+        let call = (xid, Procedure::Remove);
+        RequestKey::new(Ipv4Addr::LOCALHOST.into(), call, &Caller::Anonymous, args)
     }
 
     fn reply(word: u32) -> Reply {
@@ -219,20 +229,24 @@ mod tests {
         let cache = ReplyCache::new(AGE, 1 << 20);
         run(&cache, key(1, b"x"), NOW).finish(&reply(7), NOW);
         let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
-        let again = RequestKey::new(mapped.into(), 1, Procedure::Remove, b"x");
+        let call = (1, Procedure::Remove);
+        let again = RequestKey::new(mapped.into(), call, &Caller::Anonymous, b"x");
         assert_eq!(replayed(&cache, again, NOW).unwrap().to_bytes(), reply(7).to_bytes());
     }
 
     #[test]
-    fn another_client_xid_procedure_or_argument_is_another_request() {
+    fn another_client_xid_procedure_user_or_argument_is_another_request() {
         let cache = ReplyCache::new(AGE, 1 << 20);
         run(&cache, key(1, b"x"), NOW).finish(&reply(7), NOW);
-        let client = Ipv4Addr::new(127, 0, 0, 2).into();
+        let local = Ipv4Addr::LOCALHOST.into();
+        let other = Ipv4Addr::new(127, 0, 0, 2).into();
+        let (nobody, root) = (Caller::Anonymous, Caller::User(Identity::ROOT));
         for other in [
             key(2, b"x"),
             key(1, b"y"),
-            RequestKey::new(client, 1, Procedure::Remove, b"x"),
-            RequestKey::new(Ipv4Addr::LOCALHOST.into(), 1, Procedure::RmDir, b"x"),
+            RequestKey::new(other, (1, Procedure::Remove), &nobody, b"x"),
+            RequestKey::new(local, (1, Procedure::RmDir), &nobody, b"x"),
+            RequestKey::new(local, (1, Procedure::Remove), &root, b"x"),
         ] {
             assert!(replayed(&cache, other, NOW).is_none(), "{other:?}");
         }
