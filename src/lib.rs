@@ -12,7 +12,9 @@
 pub mod admin;
 pub mod base;
 pub mod block;
+pub mod cli;
 pub mod crypto;
+pub mod daemon;
 pub mod format;
 pub mod keyslot;
 pub mod meta;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `sealgate` binary: everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sealgate::cli::main()
+}

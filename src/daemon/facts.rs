@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::crypto::CipherSuite;
-use crate::keyslot::{Compression, Engine, Header, Slot};
+use crate::keyslot::{Engine, Header, Slot};
 use crate::volume::recorded_sse;
 
 /// One key slot.
@@ -59,7 +59,7 @@ impl VolumeFacts {
             created_unix: header.created_unix(),
             format_version: FORMAT_VERSION,
             encryption: suite_text(header.encryption()).to_owned(),
-            compression: compression_text(header.compression()).to_owned(),
+            compression: header.compression().to_string(),
             extent_bytes: header.extent_bytes(),
             engine: match header.engine() {
                 Engine::Slate => "slate".to_owned(),
@@ -91,18 +91,10 @@ impl VolumeFacts {
 
 /// The word for a cipher suite on the command line and in answers.
 #[must_use]
-pub const fn suite_text(suite: CipherSuite) -> &'static str {
+const fn suite_text(suite: CipherSuite) -> &'static str {
     match suite {
         CipherSuite::Aes256Gcm => "aes-256-gcm",
         CipherSuite::None => "none",
-    }
-}
-
-fn compression_text(compression: Compression) -> &'static str {
-    match compression {
-        Compression::None => "none",
-        Compression::Lz4 => "lz4",
-        Compression::Zstd => "zstd",
     }
 }
 
