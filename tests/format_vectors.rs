@@ -1,7 +1,7 @@
 //! Known answers: what is stored has the bytes that an independent implementation makes.
 //!
-//! The vectors in `conformance/format/vectors` come from `conformance/format/make_vectors.py`, which
-//! shares nothing with this program but the specification. A missing or unknown file fails.
+//! The vectors in `conformance/format/vectors` come from `conformance/format/make_vectors.py`,
+//! which shares nothing with this program but the specification. A missing or unknown file fails.
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};

@@ -2,8 +2,8 @@
 //!
 //! Owns: the labels, and which key does what. Guarantees: keys of different volumes, epochs and
 //! purposes have nothing in common. Volume key and content root stay in locked memory; the state of
-//! the ciphers made from them is on the heap, wiped on drop. With `--encryption none` the volume key is 32 zero bytes, and
-//! the tree is the same; its keys are then no secrets.
+//! the ciphers made from them is on the heap, wiped on drop. With `--encryption none` the volume
+//! key is 32 zero bytes, and the tree is the same; its keys are then no secrets.
 //!
 //! Source: RFC 5869 (HKDF), RFC 2104 (HMAC), both with SHA-256.
 

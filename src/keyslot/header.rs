@@ -1,7 +1,7 @@
 //! The volume header as a value and as text.
 //!
-//! Owns: what `volume.json` says. Guarantees: decoding takes only what encoding writes, so a flipped
-//! bit anywhere is refused.
+//! Owns: what `volume.json` says. Guarantees: decoding takes only what encoding writes, so a
+//! flipped bit anywhere is refused.
 //!
 //! `mac` is HMAC-SHA256 over the text in which `mac` and `checksum` are null; `checksum` is SHA-256
 //! over the text in which only `checksum` is null.

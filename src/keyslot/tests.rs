@@ -332,7 +332,11 @@ proptest! {
 
     /// Method: cut a piece out of a real header and put other text there.
     #[test]
-    fn spliced_text_is_refused(start in 0_usize..1_300, cut in 0_usize..40, patch in "[0-9a-z\"{}:,\\[\\] ]{0,40}") {
+    fn spliced_text_is_refused(
+        start in 0_usize..1_300,
+        cut in 0_usize..40,
+        patch in "[0-9a-z\"{}:,\\[\\] ]{0,40}",
+    ) {
         let text = LOCKED.encode();
         let start = start.min(text.len());
         let end = (start + cut).min(text.len());

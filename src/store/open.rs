@@ -153,7 +153,8 @@ fn s3(address: &S3Address, options: &StoreOptions) -> Result<S3, StoreError> {
         (None, None) => service,
         _ => {
             return Err(StoreError::invalid(
-                "S3 credentials come in pairs: set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                "S3 credentials come in pairs: set both AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY",
             ));
         }
     };

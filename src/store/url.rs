@@ -85,7 +85,8 @@ impl StoreUrl {
             },
             _ => {
                 return Err(StoreError::invalid(
-                    "unknown kind of store: use a path, fs://, memory://, s3://, azblob:// or gcs://",
+                    "unknown kind of store: use a path, fs://, memory://, s3://, azblob:// or \
+                     gcs://",
                 ));
             }
         };

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use crate::base::limits::EXTENT_BYTES_DEFAULT;
 use crate::base::{Clock, OsRandom, Random, SystemClock};
-use crate::crypto::{CipherSuite, Passphrase};
+use crate::crypto::{CipherSuite, KeyRing, Passphrase};
 use crate::format::Compression;
+use crate::keyslot::Header;
+use crate::meta::engines::{SlateEngine, SlateOptions};
+use crate::meta::{RecordError, Records};
 use crate::store::{SseFacts, Store};
-use crate::vfs::{Vfs, VfsOptions};
+use crate::vfs::{self, Vfs, VfsOptions};
 use crate::volume::{self, CreateOptions, OpenOptions, Volume, VolumeError, VolumeParts};
 
 /// The secret of every volume that [`World`] makes.
@@ -31,6 +34,20 @@ pub struct World {
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("World").field("parts", &self.parts).finish_non_exhaustive()
+    }
+}
+
+/// The header of a volume and the keys it gave: opening with them spares the key derivation, which
+/// a test of many starts cannot afford.
+#[derive(Clone)]
+pub struct Unlocked {
+    header: Header,
+    keys: Arc<KeyRing>,
+}
+
+impl std::fmt::Debug for Unlocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unlocked").finish_non_exhaustive()
     }
 }
 
@@ -111,5 +128,35 @@ impl World {
     pub async fn started(&self) -> Arc<Vfs> {
         self.create().await.expect("the volume is created");
         self.start().await
+    }
+
+    /// Derives the keys of the volume once.
+    ///
+    /// # Errors
+    /// As [`Volume::open`].
+    pub async fn unlock(&self) -> Result<Unlocked, VolumeError> {
+        let header = volume::read_header(&self.parts.store).await?.header;
+        let (verified, keys) = match self.secret() {
+            Some(secret) => header.unlock(&secret)?,
+            None => header.open_plain()?,
+        };
+        Ok(Unlocked { header: verified.into_header(), keys: Arc::new(keys) })
+    }
+
+    /// Opens the volume with keys that were derived before, and starts its vfs.
+    ///
+    /// # Errors
+    /// Whatever keeps the metadata from being opened or the vfs from starting.
+    pub async fn start_unlocked(&self, unlocked: &Unlocked) -> Result<Arc<Vfs>, vfs::Error> {
+        let engine = SlateEngine::open(&self.parts.store, &SlateOptions::default())
+            .await
+            .map_err(|error| vfs::Error::from(RecordError::Engine(error)))?;
+        let keys = Arc::clone(&unlocked.keys);
+        let records =
+            Records::new(Arc::new(engine), Arc::clone(&keys), Arc::clone(&self.parts.random));
+        let header = unlocked.header.clone();
+        let options = OpenOptions::default();
+        let volume = Volume::assemble(self.parts.clone(), header, keys, records, &options);
+        Vfs::start(Arc::new(volume), self.options.clone()).await
     }
 }

@@ -9,7 +9,8 @@ use crate::store::StoreError;
 pub enum VolumeError {
     /// There is no header.
     #[error(
-        "there is no volume at {store}: check the address, or make one with `sealgate volume create`"
+        "there is no volume at {store}: check the address, or make one with \
+         `sealgate volume create`"
     )]
     NoVolume {
         /// Where was looked.

@@ -159,10 +159,13 @@ impl MetaEngine for MemoryEngine {
         let mut state = self.open()?;
         let at = state.sequence;
         *state.readers.entry(at).or_default() += 1;
+        // Whoever brings locks takes them after this call and reads what is true then.
+        let checks = isolation == Isolation::Serializable;
         Ok(Box::new(MemoryTxn {
             engine: self.clone(),
             at,
-            checks: isolation == Isolation::Serializable,
+            reads_at: if checks { at } else { u64::MAX },
+            checks,
             overlay: Overlay::default(),
             reads: Vec::new(),
             scans: Vec::new(),
@@ -187,6 +190,8 @@ impl MetaEngine for MemoryEngine {
 struct MemoryTxn {
     engine: MemoryEngine,
     at: u64,
+    /// The commit whose state reads see.
+    reads_at: u64,
     checks: bool,
     overlay: Overlay,
     reads: Vec<Bytes>,
@@ -201,7 +206,7 @@ impl MetaTxn for MemoryTxn {
             return Ok(written);
         }
         self.reads.push(Bytes::copy_from_slice(key));
-        Ok(state.get(key, self.at))
+        Ok(state.get(key, self.reads_at))
     }
 
     async fn scan(
@@ -215,7 +220,7 @@ impl MetaTxn for MemoryTxn {
             return Ok(Vec::new());
         };
         let needed = self.overlay.needed(&range, limit);
-        let base = state.scan(&range, self.at, needed);
+        let base = state.scan(&range, self.reads_at, needed);
         // What lies behind the last pair that was looked at cannot have mattered.
         let seen = match base.last() {
             Some((last, _)) if base.len() == needed => range.clone().through(last),
