@@ -100,7 +100,7 @@ fn check(source: &Source) -> Vec<String> {
         for to in named(line, "sealgate::") {
             // A log filter names its targets by their paths, in a string.
             let quoted = line.contains('"') && module == NAMED_BY_ALL;
-            if !quoted && path != "main.rs" || to != "cli" {
+            if !quoted && (path != "main.rs" || to != "cli") {
                 say(format!("`sealgate::{to}`: main.rs calls cli, everything else says `crate::`"));
             }
         }
