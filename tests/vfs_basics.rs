@@ -1,6 +1,7 @@
 //! What every operation of the vfs means, one claim per test.
 #![cfg(feature = "testkit")]
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
 use sealgate::base::{FileName, InodeId};
