@@ -259,7 +259,9 @@ def check_mode(lab, mode):
     made = lab.create(url, *(["--sse"] if mode == "s3" else ["--sse", option]), env=env)
     if not verdict(mode + "/create", made.returncode and "exit %d: %s" % (made.returncode, made.stderr)):
         return
-    gateway = Gateway(lab, url, env=env)
+    # The header is encrypted too: a gateway must be told of a customer key before it can read what was chosen.
+    told = ["--sse", "customer"] if mode == "customer" else []
+    gateway = Gateway(lab, url, *told, env=env)
     if not verdict(mode + "/serve", served(gateway)):
         return
     files = contents()
@@ -267,14 +269,14 @@ def check_mode(lab, mode):
     verdict(mode + "/read", read_all(gateway, files))
     code = gateway.stop()
     verdict(mode + "/clean-stop", code and "exit %d: %s" % (code, gateway.said()[-500:]))
-    second = Gateway(lab, url, env=env)
+    second = Gateway(lab, url, *told, env=env)
     if verdict(mode + "/serve-again", served(second)):
         verdict(mode + "/read-again", read_all(second, files))
         second.stop()
     verdict(mode + "/every-object-reports-it", wrong_encryption(lab, mode + "/", mode))
     verdict(mode + "/every-write-asks-for-it", wrong_requests(proxy, mode))
     if mode == "customer":
-        stranger = Gateway(lab, url, env={"SEALGATE_SSE_CUSTOMER_KEY": base64.b64encode(bytes(32)).decode()})
+        stranger = Gateway(lab, url, *told, env={"SEALGATE_SSE_CUSTOMER_KEY": base64.b64encode(bytes(32)).decode()})
         up = stranger.ready(60)
         verdict("customer/wrong-key-is-refused", up and "it serves" or stranger.child.returncode == 0 and "exit 0")
         stranger.kill()
@@ -354,6 +356,8 @@ def check_faults(lab):
 
 
 def main():
+    # A time limit must end the servers too, each of which is a group of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     full = sys.argv[1:] == ["full"]
     lab = Lab(servers.SeaweedFs if full else servers.MiniStack)
     try:
