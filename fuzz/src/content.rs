@@ -20,7 +20,11 @@ fn tree(suite: CipherSuite) -> KeyTree {
 static SEALED: LazyLock<KeyTree> = LazyLock::new(|| tree(CipherSuite::Aes256Gcm));
 static PLAIN: LazyLock<KeyTree> = LazyLock::new(|| tree(CipherSuite::None));
 static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .expect("a runtime")
 });
 
 /// Foreign bytes never open as a record; sealed ones open to what they were, and only under their

@@ -33,7 +33,8 @@ const NAMES: u8 = 6;
 type Result<T> = std::result::Result<T, Error>;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    let builder = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let builder =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     builder.expect("a runtime")
 });
 
@@ -85,7 +86,8 @@ impl Session {
         match *operation {
             Operation::Create { dir, name } => self.create(dir, name % NAMES).await,
             Operation::Write { file, offset, len, fill, stable } => {
-                self.write(file, offset % FILE_BYTES_MAX, vec![fill; usize::from(len)], stable).await;
+                self.write(file, offset % FILE_BYTES_MAX, vec![fill; usize::from(len)], stable)
+                    .await;
             }
             Operation::Truncate { file, len } => self.truncate(file, len % FILE_BYTES_MAX).await,
             Operation::Read { file, offset, len } => {
@@ -114,7 +116,10 @@ impl Session {
             Some(_) => assert_eq!(made.map(|made| made.attr.size), Err(Error::Exists)),
             None => {
                 let inode = made.expect("a free name is taken").attr.inode;
-                assert!(self.model.files.iter().all(|(old, _)| *old != inode), "ids are not reused");
+                assert!(
+                    self.model.files.iter().all(|(old, _)| *old != inode),
+                    "ids are not reused"
+                );
                 names.insert(n, self.model.files.len());
                 self.model.files.push((inode, Vec::new()));
             }
