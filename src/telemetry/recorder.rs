@@ -70,14 +70,15 @@ mod tests {
     #[test]
     fn latencies_are_rendered_as_buckets_with_help() {
         let handle = install_recorder().unwrap();
-        metrics::histogram!(names::STORE_REQUEST_SECONDS, "operation" => "read").record(0.003);
+        // The recorder is the process's: other tests count too, so this one has its own label.
+        metrics::histogram!(names::STORE_REQUEST_SECONDS, "operation" => "once").record(0.003);
         metrics::counter!(names::STORE_REQUESTS, "operation" => "read", "outcome" => "ok")
             .increment(1);
         handle.fold();
         let text = handle.render();
         assert!(text.contains("# HELP sealgate_store_requests_total Requests to"), "{text}");
         assert!(text.contains("sealgate_store_request_seconds_bucket"), "{text}");
-        assert!(text.contains("le=\"0.005\"} 1"), "{text}");
+        assert!(text.contains("{operation=\"once\",le=\"0.005\"} 1"), "{text}");
         assert!(text.contains("sealgate_build_info{version="), "{text}");
         assert!(matches!(install_recorder(), Err(RecorderError::AlreadyInstalled)));
     }

@@ -30,7 +30,15 @@ const FILES_AT_ONCE: usize = 16;
 /// Segments on their way at once.
 const UPLOADS_AT_ONCE: usize = 4;
 
-type Waiter = (Option<InodeId>, oneshot::Sender<Result<(), Error>>);
+/// Somebody who waits for a round.
+#[derive(Debug)]
+struct Waiter {
+    /// For one inode, or for everything.
+    inode: Option<InodeId>,
+    /// Until the metadata is durable, or only until the content is stored and its metadata visible.
+    durable: bool,
+    answer: oneshot::Sender<Result<(), Error>>,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -42,6 +50,8 @@ struct Waiting {
     all: bool,
     /// When all of them were last looked at: a crowd of commits must not search them each time.
     searched: Duration,
+    /// When the engine was last flushed.
+    flushed: Duration,
     waiters: Vec<Waiter>,
 }
 
@@ -75,7 +85,17 @@ impl Flusher {
     /// Waits until everything about `inode` (or about everything) that happened before the call is
     /// durable.
     pub(super) async fn flush(&self, inode: Option<InodeId>) -> Result<(), Error> {
-        let (sender, receiver) = oneshot::channel();
+        self.wait_for(inode, true).await
+    }
+
+    /// Waits until the content of `inode` that was written before the call is stored and its
+    /// metadata visible. For a caller that commits more and then flushes both at once.
+    pub(super) async fn store_content(&self, inode: InodeId) -> Result<(), Error> {
+        self.wait_for(Some(inode), false).await
+    }
+
+    async fn wait_for(&self, inode: Option<InodeId>, durable: bool) -> Result<(), Error> {
+        let (answer, answered) = oneshot::channel();
         {
             let mut waiting = self.waiting.lock();
             match inode {
@@ -84,11 +104,21 @@ impl Flusher {
                 }
                 None => waiting.all = true,
             }
-            waiting.waiters.push((inode, sender));
+            waiting.waiters.push(Waiter { inode, durable, answer });
         }
         self.press();
         let stopped = |_| Err(Error::Unavailable("the gateway is stopping".to_owned()));
-        receiver.await.unwrap_or_else(stopped)
+        answered.await.unwrap_or_else(stopped)
+    }
+
+    /// Whether the engine is to be flushed now: somebody waits for it, or its interval is over.
+    fn is_engine_due(&self, waits: bool, now: Duration, interval: Duration) -> bool {
+        let mut waiting = self.waiting.lock();
+        let due = waits || now.saturating_sub(waiting.flushed) >= interval;
+        if due {
+            waiting.flushed = now;
+        }
+        due
     }
 }
 
@@ -120,6 +150,17 @@ struct Outcome {
     all: Option<Error>,
 }
 
+impl Outcome {
+    fn answer(&self, waiters: Vec<Waiter>) {
+        for waiter in waiters {
+            let own = waiter.inode.and_then(|inode| self.failed.get(&inode));
+            let result = self.all.as_ref().or(own).map_or(Ok(()), |error| Err(error.clone()));
+            // The caller may have given up: then nobody needs the answer.
+            drop(waiter.answer.send(result));
+        }
+    }
+}
+
 impl Vfs {
     /// Stores what somebody waits for, and what has waited long enough.
     pub(super) async fn flush_round(&self) {
@@ -130,13 +171,17 @@ impl Vfs {
         }
         let began = self.clock().monotonic();
         let mut outcome = self.flush_cells(cells).await;
-        if outcome.all.is_none()
-            && let Err(error) = self.records().flush().await
+        let (durable, content): (Vec<_>, Vec<_>) =
+            waiters.into_iter().partition(|waiter| waiter.durable);
+        outcome.answer(content);
+        let interval = self.options.flush_interval;
+        let now = self.clock().monotonic();
+        if outcome.all.is_some() || !self.flusher.is_engine_due(!durable.is_empty(), now, interval)
         {
-            outcome.all = Some(error.into());
-        }
-        if outcome.all.is_some() {
             self.flusher.note_metadata();
+        } else if let Err(error) = self.records().flush().await {
+            self.flusher.note_metadata();
+            outcome.all = Some(error.into());
         }
         self.set_trouble(outcome.all.clone());
         let ended =
@@ -144,12 +189,7 @@ impl Vfs {
         metrics::counter!(FLUSHES, "outcome" => ended).increment(1);
         metrics::histogram!(FLUSH_SECONDS)
             .record(self.clock().monotonic().saturating_sub(began).as_secs_f64());
-        for (inode, waiter) in waiters {
-            let own = inode.and_then(|inode| outcome.failed.get(&inode));
-            let result = outcome.all.as_ref().or(own).map_or(Ok(()), |error| Err(error.clone()));
-            // The caller may have given up: then nobody needs the answer.
-            drop(waiter.send(result));
-        }
+        outcome.answer(durable);
     }
 
     fn take_waiting(&self) -> (Vec<Arc<InodeCell>>, Vec<Waiter>) {

@@ -60,8 +60,9 @@ impl Vfs {
         name: &FileName,
     ) -> Result<Created> {
         self.check_writable()?;
-        // Content first: a name never points to content that is not there.
-        self.flusher.flush(Some(inode)).await?;
+        // Content first: a name never points to content that is not there. What is committed first
+        // is durable first, so one flush at the end covers both.
+        self.flusher.store_content(inode).await?;
         let cell = self.cell(inode).await?;
         let dir_cell = self.cell(dir).await?;
         let hash = self.name_hash(dir, name);
@@ -150,7 +151,7 @@ impl Vfs {
     /// One record per 64 extents.
     pub async fn clone_content(&self, who: &Identity, from: InodeId, to: InodeId) -> Result<()> {
         self.check_writable()?;
-        self.flusher.flush(Some(from)).await?;
+        self.flusher.store_content(from).await?;
         let from_cell = self.cell(from).await?;
         let to_cell = self.cell(to).await?;
         let _held = lock_all(&[&from_cell, &to_cell]).await;
