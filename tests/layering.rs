@@ -2,6 +2,7 @@
 //!
 //! One crate means that the compiler does not guard the layers; this test does.
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
