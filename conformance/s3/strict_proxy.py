@@ -6,7 +6,8 @@ JSON line in --log: operation, path, status, and the headers that matter (never 
 
   strict_proxy.py --listen PORT --upstream HOST:PORT --log FILE [OPTION...]
     --require-sse VALUE  403 for writes without x-amz-server-side-encryption: VALUE (AES256, aws:kms; customer for SSE-C)
-    --ignore-sse         takes the SSE headers out of every request, as a server does that knows nothing of them
+    --ignore-sse         answers without the SSE headers, as a server does that knows nothing of them (the requests pass
+                         as they are: they are signed)
     --fail P             503 SlowDown, with probability P
     --lose P             lets a write through and drops its answer, with probability P
 Always: 400 InvalidArgument for x-amz-server-side-encryption on UploadPart, GET and HEAD, as AWS answers.
@@ -85,10 +86,7 @@ async def forward(options, reader, writer, first, pairs, op):
     """Passes one request on; returns its status."""
     host, port = options.upstream.rsplit(":", 1)
     up_reader, up_writer = await asyncio.open_connection(host, int(port))
-    dropped = {"connection"}
-    if options.ignore_sse:
-        dropped |= {name.lower() for name, _ in pairs if name.lower().startswith(SSE)}
-    kept = [pair for pair in pairs if pair[0].lower() not in dropped]
+    kept = [pair for pair in pairs if pair[0].lower() != "connection"]
     up_writer.write(render(first, kept + [("Connection", "close")]))
 
     async def pump():
@@ -109,7 +107,8 @@ async def forward(options, reader, writer, first, pairs, op):
             writer.write(render(answer, answer_pairs))
             await writer.drain()
         if not lose:
-            kept = [p for p in answer_pairs if p[0].lower() not in ("connection", "keep-alive")]
+            kept = [p for p in answer_pairs if p[0].lower() not in ("connection", "keep-alive")
+                    and not (options.ignore_sse and p[0].lower().startswith(SSE))]
             writer.write(render(answer, kept + [("Connection", "close")]))
         left = next((int(v) for k, v in answer_pairs if k.lower() == "content-length"), None)
         if op == "HeadObject" or status in ("204", "304"):

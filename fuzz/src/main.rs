@@ -34,10 +34,15 @@ const TARGETS: &[Target] = &[
     // What people and their files say.
     ("secret_id", text::secret_id),
     ("store_url", text::store_url),
+    ("config", text::config),
+    ("credentials", text::credentials),
     // What clients send.
     ("nfs_record", wire::nfs_record),
     ("nfs_call", wire::nfs_call),
     ("nfs_procedures", procedures::nfs_procedures),
+    ("dav_path", wire::dav_path),
+    ("dav_if", wire::dav_if),
+    ("dav_xml", wire::dav_xml),
     // What all of it does together.
     ("vfs_operations", operations::vfs_operations),
 ];

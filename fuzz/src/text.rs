@@ -1,6 +1,11 @@
 //! Text that people, their files and the store give us.
 
+use std::fmt::Write;
+use std::path::Path;
+
 use sealgate::crypto::SecretId;
+use sealgate::daemon::config::Config;
+use sealgate::daemon::parse_credentials;
 use sealgate::keyslot::{Header, choose_copy};
 use sealgate::store::StoreUrl;
 
@@ -31,5 +36,29 @@ pub fn store_url(data: &[u8]) {
             assert_eq!(again.to_string(), label);
             assert_eq!(again.scheme(), url.scheme());
         }
+    }
+}
+
+/// A configuration is taken or refused; the same text gets the same answer.
+pub fn config(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let answer = || Config::parse(text, Path::new("file")).map_err(|error| error.to_string());
+    if let Err(error) = answer() {
+        assert_eq!(answer().err(), Some(error));
+    }
+}
+
+/// Any text can be a secret once its characters are escaped, and no other text does harm.
+pub fn credentials(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = parse_credentials(text, Path::new("file"));
+    let mut file = "secret = \"".to_owned();
+    for c in text.chars() {
+        write!(file, "\\U{:08x}", u32::from(c)).expect("a string takes everything");
+    }
+    file.push_str("\"\n");
+    match parse_credentials(&file, Path::new("file")) {
+        Ok(secret) => assert_eq!(*secret, text),
+        Err(error) => panic!("{file:?}: {error}"),
     }
 }

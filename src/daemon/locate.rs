@@ -113,7 +113,12 @@ async fn find(choice: &StoreChoice) -> Result<Found, DaemonError> {
 }
 
 fn is_refusal(error: &StoreError) -> bool {
-    matches!(error.kind(), StoreErrorKind::Invalid | StoreErrorKind::Denied)
+    // Unavailable as well: the client library's retries leave the same mark on every failure, so a
+    // 400 cannot always be told from a broken connection.
+    matches!(
+        error.kind(),
+        StoreErrorKind::Invalid | StoreErrorKind::Denied | StoreErrorKind::Unavailable
+    )
 }
 
 fn from_config(configured: &CredentialsConfig) -> Result<StoreCredentials, SecretFileError> {

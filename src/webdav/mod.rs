@@ -14,6 +14,7 @@ mod conditional;
 mod dates;
 mod file;
 mod fs;
+mod fuzz;
 mod host;
 mod if_header;
 mod locks;
@@ -34,5 +35,7 @@ mod test_clock;
 mod upload;
 mod xml;
 
+#[doc(hidden)]
+pub use fuzz::{fuzz_if, fuzz_path, fuzz_xml};
 pub use options::{WebDavError, WebDavOptions};
 pub use server::WebDavServer;
