@@ -170,7 +170,10 @@ async fn a_file_moves_from_its_map_to_frames_and_back_with_its_content() {
     durable(&vfs, file, 1_000, &Bytes::from_static(b"tail")).await;
     expected.extend_from_slice(b"tail");
     assert!(content(&vfs, file).await.unwrap() == expected);
-    assert!(eventually(|| async { segments().await.is_empty() }).await, "its segment is free");
+    vfs.setattr(&ROOT, file, size(0), None).await.unwrap();
+    durable(&vfs, file, 10, &Bytes::from_static(b"small again")).await;
+    assert_eq!(content(&vfs, file).await.unwrap(), b"\0\0\0\0\0\0\0\0\0\0small again");
+    assert!(eventually(|| async { segments().await.is_empty() }).await, "its segments are gone");
 }
 
 #[tokio::test]

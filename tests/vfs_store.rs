@@ -14,7 +14,7 @@ use bytes::Bytes;
 use sealgate::base::InodeId;
 use sealgate::crypto::CipherSuite;
 use sealgate::store::Store;
-use sealgate::testkit::{Faults, World};
+use sealgate::testkit::{Faults, World, recount};
 use sealgate::vfs::{Error, MetadataSync, Stability};
 
 use files::{ROOT, content, name, new_file, pattern, sleep, write};
@@ -201,4 +201,52 @@ async fn a_reader_beside_the_writer_follows_it_and_refuses_changes() {
     assert!(began.elapsed() < Duration::from_secs(5), "about two seconds: {:?}", began.elapsed());
     writer.shutdown().await.unwrap();
     reader.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_store_is_said_to_the_writer_and_removals_make_room() {
+    let (world, faults, _store) = world().await;
+    let vfs = world.started().await;
+    let old = new_file(&vfs, TOP, "old").await.unwrap();
+    let data = pattern(1, 200_000);
+    write(&vfs, old, 0, &data, Stability::FileSync).await.unwrap();
+    let new = new_file(&vfs, TOP, "new").await.unwrap();
+    let verifier = vfs.write_verifier();
+    faults.set_room(Some(100_000));
+    write(&vfs, new, 0, &data, Stability::Unstable).await.unwrap();
+    let refused = within(30, vfs.commit(new, 0, 0)).await.map(drop);
+    assert_eq!(refused, Err(Error::NoSpace));
+    assert_ne!(vfs.write_verifier(), verifier, "clients send again what they still have");
+    assert_eq!(vfs.dirty_bytes(), 0, "what finds no room does not fill the memory");
+    assert!(content(&vfs, old).await.unwrap() == data);
+    vfs.remove(&ROOT, TOP, &name("old")).await.unwrap();
+    vfs.sync().await.unwrap();
+    faults.set_room(None);
+    write(&vfs, new, 0, &data, Stability::FileSync).await.unwrap();
+    assert!(content(&vfs, new).await.unwrap() == data);
+    vfs.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_too_full_for_metadata_acknowledges_nothing_and_recovers() {
+    let (world, faults, store) = world().await;
+    let vfs = world.started().await;
+    let file = new_file(&vfs, TOP, "file").await.unwrap();
+    faults.set_room(Some(0));
+    let data = pattern(1, 100);
+    let refused = within(90, write(&vfs, file, 0, &data, Stability::FileSync)).await;
+    assert!(refused.is_err(), "nothing is acknowledged");
+    faults.set_room(None);
+    let recovered = async {
+        while write(&vfs, file, 0, &data, Stability::FileSync).await.is_err() {
+            sleep(20).await;
+        }
+    };
+    within(60, recovered).await;
+    drop(vfs);
+    let vfs = world.moved_to(store).start().await;
+    assert!(content(&vfs, file).await.unwrap() == data);
+    let volume = world.open().await.unwrap();
+    drop(vfs);
+    assert_eq!(recount(&volume).await, Vec::<String>::new());
 }
