@@ -153,7 +153,11 @@ struct Outcome {
 impl Outcome {
     fn answer(&self, waiters: Vec<Waiter>) {
         for waiter in waiters {
-            let own = waiter.inode.and_then(|inode| self.failed.get(&inode));
+            // Whoever waits for everything is told of any file that is not stored.
+            let own = match waiter.inode {
+                Some(inode) => self.failed.get(&inode),
+                None => self.failed.values().next(),
+            };
             let result = self.all.as_ref().or(own).map_or(Ok(()), |error| Err(error.clone()));
             // The caller may have given up: then nobody needs the answer.
             drop(waiter.answer.send(result));
