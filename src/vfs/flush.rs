@@ -183,9 +183,8 @@ impl Vfs {
         if outcome.all.is_some() || !self.flusher.is_engine_due(!durable.is_empty(), now, interval)
         {
             self.flusher.note_metadata();
-        } else if let Err(error) = self.records().flush().await {
-            self.flusher.note_metadata();
-            outcome.all = Some(error.into());
+        } else if let Err(error) = self.flush_metadata().await {
+            outcome.all = Some(error);
         }
         self.set_trouble(outcome.all.clone());
         let ended =

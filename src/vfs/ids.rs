@@ -31,7 +31,7 @@ impl Vfs {
             txn.put(&key, &encode_next_inode(end));
             // Durable before an id is seen: a client keeps the handle of a file whose creation a
             // crash undid, and the handle must never lead to the file that is created next.
-            txn.commit(Durability::Durable).await?;
+            self.noting(txn.commit(Durability::Durable).await)?;
             *range = (next, end);
         }
         let id = InodeId::new(range.0).ok_or(Error::NoSpace)?;

@@ -90,7 +90,7 @@ impl Vfs {
         if !fresh.is_empty() {
             // Never before the freeing metadata is durable: a crash must not bring back a map that
             // points to an object that is gone.
-            self.records().flush().await?;
+            self.flush_metadata().await?;
             self.segments.start_grace(&fresh, self.clock().monotonic());
         }
         let due = self.segments.due(self.clock().monotonic(), self.options.segment_grace);

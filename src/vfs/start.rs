@@ -15,7 +15,7 @@ use crate::block::Blocks;
 use crate::crypto::HandleMac;
 use crate::format::{InodeRecord, Usage};
 use crate::meta::keys::USAGE_SHARDS;
-use crate::meta::{RecordKey, Records};
+use crate::meta::{RecordError, RecordKey, Records};
 use crate::volume::Volume;
 
 use super::budget::Budget;
@@ -208,6 +208,28 @@ impl Vfs {
             None => tracing::info!("the store takes changes again"),
         }
         *trouble = error;
+    }
+
+    /// Passes an answer of the metadata engine on. Whoever is told first that another gateway took
+    /// over tells the whole vfs.
+    pub(super) fn noting<T>(&self, answer: Result<T, RecordError>) -> Result<T, Error> {
+        answer.map_err(|error| {
+            let error = Error::from(error);
+            if error == Error::Fenced {
+                self.set_trouble(Some(Error::Fenced));
+            }
+            error
+        })
+    }
+
+    /// Makes everything committed so far durable. Callers that wait at the same time share a flush.
+    pub(super) async fn flush_metadata(&self) -> Result<(), Error> {
+        let flushed = self.noting(self.records().flush().await);
+        if let Err(error) = &flushed {
+            self.flusher.note_metadata();
+            self.set_trouble(Some(error.clone()));
+        }
+        flushed
     }
 
     /// Refuses a change that could not become durable.

@@ -80,7 +80,7 @@ impl Vfs {
             }
             let created = self.publish_locked(who, &cell, &dir_cell, (hash, name), old).await?;
             drop(held);
-            self.records().flush().await?;
+            self.flush_metadata().await?;
             return Ok(created);
         }
         Err(Error::Unavailable("the name keeps changing".to_owned()))
