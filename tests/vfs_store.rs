@@ -196,9 +196,8 @@ async fn a_reader_beside_the_writer_follows_it_and_refuses_changes() {
             sleep(20).await;
         }
     };
-    let began = std::time::Instant::now();
-    within(15, follows).await;
-    assert!(began.elapsed() < Duration::from_secs(5), "about two seconds: {:?}", began.elapsed());
+    // The lag is about two seconds; a busy machine may need a little more.
+    within(5, follows).await;
     writer.shutdown().await.unwrap();
     reader.shutdown().await.unwrap();
 }
