@@ -231,6 +231,7 @@ async fn a_store_too_full_for_metadata_acknowledges_nothing_and_harms_nothing() 
     let (world, faults, store) = world().await;
     let vfs = world.started().await;
     let file = new_file(&vfs, TOP, "file").await.unwrap();
+    vfs.sync().await.unwrap();
     faults.set_room(Some(0));
     let data = pattern(1, 100);
     let refused = within(90, write(&vfs, file, 0, &data, Stability::FileSync)).await;
