@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
-use sealgate::base::{FileName, InodeId};
+use sealgate::base::{Clock, FileName, InodeId, SystemClock};
 use sealgate::testkit::World;
 use sealgate::vfs::{CreateMode, Error, Identity, SetAttr, Stability, Vfs};
 
@@ -61,7 +61,7 @@ async fn a_removed_file_gives_its_space_back() {
         if segments().await.unwrap().is_empty() {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        SystemClock::new().sleep(std::time::Duration::from_millis(50)).await;
     }
     assert!(segments().await.unwrap().is_empty(), "the segment is gone");
     assert_eq!(vfs.getattr(inode).await, Err(Error::Stale));
