@@ -118,9 +118,9 @@ class SeaweedFs:
     def __init__(self, directory):
         self.processes = []
         self.access, self.secret = "AKIALABORATORY000001", "not-a-secret-of-anybody-0000000000000001"
-        kms, port, master, volume, filer = free_ports(5)
+        kms, *others = free_ports(5)
         # Its gRPC ports are 10,000 above the others.
-        master, volume, filer = (p if p < 55_000 else p - 20_000 for p in (master, volume, filer))
+        port, master, volume, filer = (p if p < 55_000 else p - 20_000 for p in others)
         kms_endpoint = "http://127.0.0.1:%d" % kms
         self.processes.append(Process(
             [LAB + "/ministack/bin/python", "-m", "ministack"],
