@@ -45,7 +45,6 @@ async fn what_was_committed_is_there_after_a_new_start() {
     vfs.shutdown().await.unwrap();
 }
 
-#[expect(clippy::disallowed_methods, reason = "it waits for a task in the background")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_file_gives_its_space_back() {
     let mut world = World::memory();
