@@ -234,15 +234,17 @@ async fn a_store_too_full_for_metadata_acknowledges_nothing_and_recovers_with_ro
     vfs.sync().await.unwrap();
     faults.set_room(Some(0));
     let data = pattern(1, 100);
-    let writing = write(&vfs, file, 0, &data, Stability::FileSync);
-    tokio::pin!(writing);
-    let early = tokio::select! {
-        _ = &mut writing => true,
-        () = sleep(2_000) => false,
-    };
-    assert!(!early, "nothing is acknowledged, and nothing is refused before its time");
-    faults.set_room(None);
-    within(30, writing).await.unwrap();
+    {
+        let writing = write(&vfs, file, 0, &data, Stability::FileSync);
+        tokio::pin!(writing);
+        let early = tokio::select! {
+            _ = &mut writing => true,
+            () = sleep(2_000) => false,
+        };
+        assert!(!early, "nothing is acknowledged, and nothing is refused before its time");
+        faults.set_room(None);
+        within(30, writing).await.unwrap();
+    }
     drop(vfs);
     let vfs = world.moved_to(store).start().await;
     write(&vfs, file, 0, &data, Stability::FileSync).await.unwrap();
