@@ -226,9 +226,14 @@ impl Vfs {
         change.put_inode(cell.id, &dir.record);
         change.put_bucket(cell.id, hash, bucket);
         change.count(inode, 1, 0);
-        change.commit().await?;
         let attr = attr_of(inode, &record);
-        self.table.put_new(inode, record, self.clock().monotonic());
+        // In the table before anybody can find the name: whoever looks it up meanwhile must not
+        // load a second cell of the same inode.
+        let _cell = self.table.put_new(inode, record, self.clock().monotonic());
+        if let Err(error) = change.commit().await {
+            self.table.forget(inode);
+            return Err(error);
+        }
         Ok(Made::New(Created { attr, dir: dir.done() }))
     }
 

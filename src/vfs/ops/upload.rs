@@ -35,10 +35,14 @@ impl Vfs {
         change.put_inode(inode, &record);
         change.put(&RecordKey::orphan(inode), &[1]);
         change.count(inode, 1, 0);
-        change.commit().await?;
         let attr = attr_of(inode, &record);
+        // Pinned before the search for orphans can find its record and take it for a leftover.
         let cell = self.table.put_new(inode, record, self.clock().monotonic());
         let pin = Pin::new(cell, self.orphans.wake());
+        if let Err(error) = change.commit().await {
+            self.table.forget(inode);
+            return Err(error);
+        }
         self.orphans.add(inode);
         Ok((attr, pin))
     }
