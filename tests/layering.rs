@@ -2,6 +2,7 @@
 //!
 //! One crate means that the compiler does not guard the layers; this test does.
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -97,7 +98,9 @@ fn check(source: &Source) -> Vec<String> {
         let climbed = named(line, &climb).into_iter().filter(|to| rank(to).is_some());
         climbed.for_each(|to| objection(module, to).into_iter().for_each(&mut say));
         for to in named(line, "sealgate::") {
-            if path != "main.rs" || to != "cli" {
+            // A log filter names its targets by their paths, in a string.
+            let quoted = line.contains('"') && module == NAMED_BY_ALL;
+            if !quoted && (path != "main.rs" || to != "cli") {
                 say(format!("`sealgate::{to}`: main.rs calls cli, everything else says `crate::`"));
             }
         }

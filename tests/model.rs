@@ -5,7 +5,10 @@
 //! that one again, and prints every step.
 #![cfg(feature = "testkit")]
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "support/model_look.rs"]
+mod model_look;
 #[path = "support/model_run.rs"]
 mod model_run;
 

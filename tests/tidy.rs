@@ -1,5 +1,6 @@
 //! House rules that a compiler does not know: line and file lengths, leftovers, charters, paths.
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

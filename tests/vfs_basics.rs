@@ -1,6 +1,7 @@
 //! What every operation of the vfs means, one claim per test.
 #![cfg(feature = "testkit")]
 #![allow(missing_docs, reason = "a test is documented by its name")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
 use sealgate::base::{FileName, InodeId};
@@ -44,6 +45,7 @@ async fn what_was_committed_is_there_after_a_new_start() {
     vfs.shutdown().await.unwrap();
 }
 
+#[expect(clippy::disallowed_methods, reason = "it waits for a task in the background")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_file_gives_its_space_back() {
     let mut world = World::memory();

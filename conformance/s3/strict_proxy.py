@@ -6,7 +6,8 @@ JSON line in --log: operation, path, status, and the headers that matter (never 
 
   strict_proxy.py --listen PORT --upstream HOST:PORT --log FILE [OPTION...]
     --require-sse VALUE  403 for writes without x-amz-server-side-encryption: VALUE (AES256, aws:kms; customer for SSE-C)
-    --ignore-sse         takes the SSE headers out of every answer: a server that knows nothing of them gives none
+    --ignore-sse         answers without the SSE headers, as a server does that knows nothing of them (the requests pass
+                         as they are: they are signed)
     --fail P             503 SlowDown, with probability P
     --lose P             lets a write through and drops its answer, with probability P
 Always: 400 InvalidArgument for x-amz-server-side-encryption on UploadPart, GET and HEAD, as AWS answers.

@@ -40,9 +40,9 @@ const TARGETS: &[Target] = &[
     ("nfs_record", wire::nfs_record),
     ("nfs_call", wire::nfs_call),
     ("nfs_procedures", procedures::nfs_procedures),
-    ("webdav_path", text::webdav_path),
-    ("webdav_xml", text::webdav_xml),
-    ("webdav_if", text::webdav_if),
+    ("dav_path", wire::dav_path),
+    ("dav_if", wire::dav_if),
+    ("dav_xml", wire::dav_xml),
     // What all of it does together.
     ("vfs_operations", operations::vfs_operations),
 ];

@@ -166,12 +166,11 @@ impl Session {
         let inode = self.model.files[file].0;
         let linked = self.vfs.link(&Identity::ROOT, inode, self.dir(second), &name(n)).await;
         let names = &mut self.model.names[usize::from(second)];
-        match names.get(&n) {
-            Some(_) => assert_eq!(linked.map(|linked| linked.attr.nlink), Err(Error::Exists)),
-            None => {
-                assert_eq!(linked.map(|linked| linked.attr.inode), Ok(inode));
-                names.insert(n, file);
-            }
+        if names.contains_key(&n) {
+            assert_eq!(linked.map(|linked| linked.attr.nlink), Err(Error::Exists));
+        } else {
+            assert_eq!(linked.map(|linked| linked.attr.inode), Ok(inode));
+            names.insert(n, file);
         }
     }
 

@@ -26,7 +26,7 @@ use crate::format::Compression;
 Examples:
   sealgate volume create ./photos.sealgate --name photos
   sealgate volume create 's3://bucket/photos?region=eu-central-1' --sse --secret-file secret.txt
-  sealgate volume create 's3://bucket/open?endpoint=http://127.0.0.1:9000' --encryption none --sse")]
+  sealgate volume create 's3://bucket/open?endpoint=http://127.0.0.1:9' --encryption none --sse")]
 pub(crate) struct CreateArgs {
     #[command(flatten)]
     store: StoreArgs,

@@ -88,7 +88,7 @@ async fn find(choice: &StoreChoice) -> Result<Found, DaemonError> {
     let (store, found) = match volume::read_header(&first).await {
         // A store answers a read of an SSE-C object without its key like a broken request, so the
         // key is tried when there is one and nobody said which mode to use.
-        Err(VolumeError::Store(error)) if is_answer(&error) && choice.sse.is_none() => {
+        Err(VolumeError::Store(error)) if is_refusal(&error) && choice.sse.is_none() => {
             let Some(key) = choice.customer_key.clone() else { return Err(error.into()) };
             let store = choice.open_with(Sse::Customer { key })?;
             let found = volume::read_header(&store).await;
@@ -112,11 +112,13 @@ async fn find(choice: &StoreChoice) -> Result<Found, DaemonError> {
     Ok(Found { store, header: Some(found.header), warning: found.warning })
 }
 
-/// Whether the store may have refused to read the object. Servers call a missing key by many
-/// names, and the client library takes some of them for a broken connection.
-fn is_answer(error: &StoreError) -> bool {
-    use StoreErrorKind::{Denied, Invalid, Unavailable};
-    matches!(error.kind(), Denied | Invalid | Unavailable)
+fn is_refusal(error: &StoreError) -> bool {
+    // Unavailable as well: the client library's retries leave the same mark on every failure, so a
+    // 400 cannot always be told from a broken connection.
+    matches!(
+        error.kind(),
+        StoreErrorKind::Invalid | StoreErrorKind::Denied | StoreErrorKind::Unavailable
+    )
 }
 
 fn from_config(configured: &CredentialsConfig) -> Result<StoreCredentials, SecretFileError> {

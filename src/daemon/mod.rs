@@ -29,7 +29,8 @@ pub use locate::{Found, StoreChoice, locate};
 pub use mounts::MountFacts;
 pub use secret::{SecretError, SecretPurpose, SecretSupplier};
 pub use secret_file::{
-    SecretFileError, read_credentials, read_secret_file, read_secret_stream, write_credentials,
+    SecretFileError, parse_credentials, read_credentials, read_secret_file, read_secret_stream,
+    write_credentials,
 };
 pub use signals::StopSignals;
 pub use startup::{

@@ -93,11 +93,18 @@ pub fn read_secret_stream(stream: impl Read) -> Result<Zeroizing<String>, String
 /// # Errors
 /// [`SecretFileError`]: unreadable, exposed, not TOML, a key that means nothing or nothing yet.
 pub fn read_credentials(file: &Path) -> Result<Zeroizing<String>, SecretFileError> {
-    let text = read_private(CREDENTIALS_FILE, file, CREDENTIALS_BYTES_MAX)?;
+    parse_credentials(&read_private(CREDENTIALS_FILE, file, CREDENTIALS_BYTES_MAX)?, file)
+}
+
+/// Parses the text of a credentials file; the name is for errors only.
+///
+/// # Errors
+/// [`SecretFileError`]: not TOML, a key that means nothing or nothing yet. The text is not shown.
+pub fn parse_credentials(text: &str, file: &Path) -> Result<Zeroizing<String>, SecretFileError> {
     let refuse = |reason| invalid(CREDENTIALS_FILE, file, String::new(), reason);
-    let mut table = toml::from_str::<toml::Table>(&text).map_err(|error| {
+    let mut table = toml::from_str::<toml::Table>(text).map_err(|error| {
         let reason = without_values(error.message());
-        invalid(CREDENTIALS_FILE, file, line_of(&text, &error), reason)
+        invalid(CREDENTIALS_FILE, file, line_of(text, &error), reason)
     })?;
     let secret = table.remove("secret");
     let refusal = table.keys().next().map(|key| refuse_key(key));

@@ -28,7 +28,8 @@ impl StopSignals {
     /// a shell gives a process that the signal killed: 130 or 143.
     ///
     /// The second signal is for people who know that unstored data is lost: clients that were
-    /// told nothing is durable yet send it again, everything acknowledged as stable is in the store.
+    /// told nothing is durable yet send it again, everything acknowledged as stable is in the
+    /// store.
     pub async fn watch(mut self, stop: CancellationToken) {
         let first = self.next().await;
         tracing::info!(signal = first.name, "stopping: no new requests, then a last flush");

@@ -132,7 +132,9 @@ impl StoreUrl {
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, prefix, query): (&str, &str, Vec<(&str, &str)>) = match &self.backend {
-            Backend::Directory { path } => return write!(f, "fs://{}", path.display()),
+            Backend::Directory { path } => {
+                return write!(f, "fs://{}", Escaped(&path.to_string_lossy()));
+            }
             Backend::Memory => return f.write_str("memory://"),
             Backend::S3(s3) => {
                 let mut query = Vec::new();
@@ -153,10 +155,29 @@ impl fmt::Display for StoreUrl {
         };
         write!(f, "{}://{name}", self.scheme())?;
         if !prefix.is_empty() {
-            write!(f, "/{prefix}")?;
+            write!(f, "/{}", Escaped(prefix))?;
         }
         for (index, (key, value)) in query.iter().enumerate() {
-            write!(f, "{}{key}={value}", if index == 0 { '?' } else { '&' })?;
+            write!(f, "{}{key}={}", if index == 0 { '?' } else { '&' }, Escaped(value))?;
+        }
+        Ok(())
+    }
+}
+
+/// Text with what would end or change an address percent-encoded: what is printed can be typed.
+struct Escaped<'t>(&'t str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if c.is_control() || matches!(c, '%' | '?' | '&' | '@') {
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    write!(f, "%{byte:02X}")?;
+                }
+            } else {
+                write!(f, "{c}")?;
+            }
         }
         Ok(())
     }
@@ -299,6 +320,18 @@ const PREFIX_BYTES_MAX: usize = 800;
 mod tests {
     use super::*;
     use crate::store::StoreErrorKind;
+
+    /// Regression: the directory `/d/a?b` was printed as `fs:///d/a?b`, which names `/d/a`.
+    #[test]
+    fn a_printed_address_names_the_same_store() {
+        let odd = "/d/a?b 100% & more@home";
+        let label = StoreUrl::parse(odd).unwrap().to_string();
+        assert_eq!(StoreUrl::parse(&label), StoreUrl::parse(odd), "{label}");
+        let odd = "s3://bucket/a%3Fb%25c?region=x%26y";
+        let label = StoreUrl::parse(odd).unwrap().to_string();
+        assert_eq!(StoreUrl::parse(&label), StoreUrl::parse(odd), "{label}");
+        assert_eq!(label, odd);
+    }
 
     fn shown(text: &str) -> String {
         StoreUrl::parse(text).unwrap().to_string()

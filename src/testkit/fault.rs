@@ -11,6 +11,7 @@ use opendal::{Buffer, BytesRange, Capability, Error, ErrorKind, Metadata, Operat
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::base::to_u64;
 use crate::store::Store;
 
 /// What happens at a chosen call.
@@ -40,6 +41,8 @@ struct State {
     plan: Option<(u64, Fault)>,
     /// Every request fails.
     down: bool,
+    /// Objects of more bytes find no room.
+    room: Option<u64>,
     /// Keys of the objects that were written.
     written: Vec<String>,
 }
@@ -94,6 +97,20 @@ impl Faults {
     /// Cuts the store off, or brings it back.
     pub fn set_down(&self, down: bool) {
         self.state.lock().down = down;
+    }
+
+    /// Lets the store run full: objects of more than `room` bytes are refused. `None`: there is
+    /// room for all.
+    pub fn set_room(&self, room: Option<u64>) {
+        self.state.lock().room = room;
+    }
+
+    fn check_room(&self, bytes: u64) -> opendal::Result<()> {
+        if self.state.lock().room.is_none_or(|room| bytes <= room) {
+            return Ok(());
+        }
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        Err(Error::new(ErrorKind::Unexpected, "the store is full").set_source(full))
     }
 
     /// Returns when the process has died of its fault.
@@ -154,7 +171,8 @@ struct FaultService {
 
 impl FaultService {
     fn faulty<T>(&self, inner: T, key: &str) -> Faulty<T> {
-        Faulty { inner, faults: Arc::clone(&self.faults), key: key.to_owned(), asked: false }
+        let faults = Arc::clone(&self.faults);
+        Faulty { inner, faults, key: key.to_owned(), asked: false, bytes: 0 }
     }
 }
 
@@ -269,6 +287,8 @@ struct Faulty<T> {
     key: String,
     /// A listing was counted when it began.
     asked: bool,
+    /// Bytes of an object on its way.
+    bytes: u64,
 }
 
 impl oio::Read for Faulty<oio::Reader> {
@@ -286,10 +306,12 @@ impl oio::Read for Faulty<oio::Reader> {
 
 impl oio::Write for Faulty<oio::Writer> {
     async fn write(&mut self, part: Buffer) -> opendal::Result<()> {
+        self.bytes += to_u64(part.len());
         self.inner.write(part).await
     }
 
     async fn close(&mut self) -> opendal::Result<Metadata> {
+        self.faults.check_room(self.bytes)?;
         let written = self.faults.call(self.inner.close()).await?;
         self.faults.state.lock().written.push(self.key.clone());
         Ok(written)

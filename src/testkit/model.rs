@@ -167,6 +167,11 @@ enum Victim {
 }
 
 impl Model {
+    /// Never gives out a number again that `other` gave out.
+    pub fn count_on_from(&mut self, other: &Self) {
+        self.next = self.next.max(other.next);
+    }
+
     /// A root directory, as a new volume has it.
     #[must_use]
     pub fn new() -> Self {

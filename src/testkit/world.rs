@@ -143,20 +143,34 @@ impl World {
         Ok(Unlocked { header: verified.into_header(), keys: Arc::new(keys) })
     }
 
+    /// Opens the volume with keys that were derived before, as a new process would.
+    ///
+    /// # Errors
+    /// Whatever keeps the metadata from being opened.
+    pub async fn open_unlocked(&self, unlocked: &Unlocked) -> Result<Arc<Volume>, vfs::Error> {
+        let engine = SlateEngine::open(&self.parts.store, &SlateOptions::default())
+            .await
+            .map_err(|error| vfs::Error::from(RecordError::Engine(error)))?;
+        let keys = Arc::clone(&unlocked.keys);
+        let random = Arc::clone(&self.parts.random);
+        let records = Records::new(Arc::new(engine), Arc::clone(&keys), random);
+        let header = unlocked.header.clone();
+        let options = OpenOptions::default();
+        Ok(Arc::new(Volume::assemble(self.parts.clone(), header, keys, records, &options)))
+    }
+
     /// Opens the volume with keys that were derived before, and starts its vfs.
     ///
     /// # Errors
     /// Whatever keeps the metadata from being opened or the vfs from starting.
     pub async fn start_unlocked(&self, unlocked: &Unlocked) -> Result<Arc<Vfs>, vfs::Error> {
-        let engine = SlateEngine::open(&self.parts.store, &SlateOptions::default())
-            .await
-            .map_err(|error| vfs::Error::from(RecordError::Engine(error)))?;
-        let keys = Arc::clone(&unlocked.keys);
-        let records =
-            Records::new(Arc::new(engine), Arc::clone(&keys), Arc::clone(&self.parts.random));
-        let header = unlocked.header.clone();
-        let options = OpenOptions::default();
-        let volume = Volume::assemble(self.parts.clone(), header, keys, records, &options);
-        Vfs::start(Arc::new(volume), self.options.clone()).await
+        Vfs::start(self.open_unlocked(unlocked).await?, self.options.clone()).await
+    }
+
+    /// The same world on another store.
+    #[must_use]
+    pub fn moved_to(&self, store: Store) -> Self {
+        let parts = VolumeParts { store, ..self.parts.clone() };
+        Self { parts, ..self.clone() }
     }
 }

@@ -8,8 +8,9 @@ use crate::meta::{Durability, RecordKey};
 
 use super::{Error, Vfs};
 
-/// Ids reserved at once. A crash wastes at most this many of 2^64.
-const RANGE: u64 = 1_024;
+/// Ids reserved at once: a wait for the store once in so many creations. A crash wastes at most
+/// this many of 2^64.
+const RANGE: u64 = 16_384;
 
 /// The ids that this gateway reserved and has not given out: next and end.
 #[derive(Debug, Default)]
@@ -28,9 +29,9 @@ impl Vfs {
             };
             let end = next.checked_add(RANGE).ok_or(Error::NoSpace)?;
             txn.put(&key, &encode_next_inode(end));
-            // Commits survive a crash as a prefix of their order, so whoever finds an inode of this
-            // range finds the reservation too.
-            txn.commit(Durability::Visible).await?;
+            // Durable before an id is seen: a client keeps the handle of a file whose creation a
+            // crash undid, and the handle must never lead to the file that is created next.
+            txn.commit(Durability::Durable).await?;
             *range = (next, end);
         }
         let id = InodeId::new(range.0).ok_or(Error::NoSpace)?;

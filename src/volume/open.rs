@@ -216,8 +216,8 @@ pub(super) async fn open_engine(
     })
 }
 
-/// Writes the first records of a volume without encryption whose creation stopped between its header
-/// and its metadata. One that has any other object is left alone.
+/// Writes the first records of a volume without encryption whose creation stopped between its
+/// header and its metadata. One that has any other object is left alone.
 async fn complete_creation(parts: &VolumeParts, header: &Header) -> Result<(), VolumeError> {
     for prefix in ["meta/", "seg/"] {
         if !parts.store.list(prefix, None, 1).await?.is_empty() {

@@ -332,8 +332,8 @@ fn blocking<'a>(
     }
 }
 
-/// A version 4 UUID (RFC 9562 §5.4) in the scheme that old clients look for (RFC 4918 §6.5, appendix C):
-/// unique for ever.
+/// A version 4 UUID (RFC 9562 §5.4) in the scheme that old clients look for (RFC 4918 §6.5,
+/// appendix C): unique for ever.
 fn new_token(random: &dyn Random) -> String {
     let bytes = u128::from_be_bytes(random.bytes16());
     let bytes = bytes & !(0xf << 76) | 4 << 76;

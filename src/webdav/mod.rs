@@ -4,8 +4,8 @@
 //! properties, and the mapping of vfs errors to statuses. `dav-server` answers OPTIONS, GET, HEAD,
 //! PUT, PATCH and MKCOL over the adapter in `fs`; the other methods are here, because a MOVE, COPY
 //! or DELETE must be one metadata transaction and properties must be kept to the letter.
-//! Guarantees: a PUT is seen whole or not at all, and 201 or 204 to a PUT means durable; no name and
-//! no path is logged or sent in an error body. Leaves to others: meaning of operations (`vfs`),
+//! Guarantees: a PUT is seen whole or not at all, and 201 or 204 to a PUT means durable; no name
+//! and no path is logged or sent in an error body. Leaves to others: meaning of operations (`vfs`),
 //! authentication and TLS (not offered: loopback only, see [`WebDavOptions::check_address`]).
 
 mod body;

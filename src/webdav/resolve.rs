@@ -42,8 +42,8 @@ enum Step {
 }
 
 /// Finds what `path` leads to. A link at the end is followed if `follow` says so. A link that leads
-/// out of the volume (an absolute one means a path of the client's host), in circles, or nowhere, is
-/// as if it were absent.
+/// out of the volume (an absolute one means a path of the client's host), in circles, or nowhere,
+/// is as if it were absent.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotDirectory`] if something on the way is no directory, and what

@@ -17,6 +17,8 @@ use sealgate::vfs::{
     Attr, CreateMode, Error, FileKind, Identity, Pin, SetAttr, SetTime, Stability, Vfs,
 };
 
+use super::model_look::{list, read_all};
+
 const EXTENT: u64 = 16 << 10;
 /// Inline limit, extent and map boundaries, and their neighbours.
 const OFFSETS: [u64; 14] = [
@@ -42,9 +44,9 @@ const MODES: [u32; 12] =
 
 /// How a volume is made.
 #[derive(Clone, Debug)]
-pub struct Setting {
-    pub encryption: CipherSuite,
-    pub compression: Compression,
+pub(crate) struct Setting {
+    pub(crate) encryption: CipherSuite,
+    pub(crate) compression: Compression,
 }
 
 /// What is known about a file that a crash may set back.
@@ -56,7 +58,7 @@ struct History {
     dirty: bool,
 }
 
-pub struct Run {
+pub(crate) struct Run {
     rng: SeededRandom,
     seed: u64,
     loud: bool,
@@ -85,7 +87,7 @@ fn who(uid: u32, gid: u32, groups: &[u32]) -> Identity {
 }
 
 impl Run {
-    pub async fn new(setting: &Setting, seed: u64, loud: bool) -> Self {
+    pub(crate) async fn new(setting: &Setting, seed: u64, loud: bool) -> Self {
         let clock = SimClock::new();
         let random = Arc::new(SeededRandom::new(seed ^ 0x5ea1));
         let mut world = World::with(Store::memory(), Arc::new(clock.clone()), random);
@@ -129,7 +131,7 @@ impl Run {
     }
 
     /// What happened, for whoever reads a failure.
-    pub fn story(&self) -> String {
+    pub(crate) fn story(&self) -> String {
         let from = self.log.len().saturating_sub(if self.loud { 1_000 } else { 12 });
         self.log[from..].join("\n")
     }
@@ -336,7 +338,7 @@ impl Run {
         }
     }
 
-    pub async fn step(&mut self) {
+    pub(crate) async fn step(&mut self) {
         self.begin();
         match self.rng.below(100) {
             0..=11 => self.create().await,
@@ -679,9 +681,9 @@ impl Run {
         self.vfs = self.volume.start().await;
         assert_ne!(verifier, self.vfs.write_verifier());
         let found = self.state_after_crash().await;
-        let op = self.model.op;
-        self.model = found;
-        self.model.op = op;
+        let before = std::mem::replace(&mut self.model, found);
+        self.model.op = before.op;
+        self.model.count_on_from(&before);
         self.end();
         // What is there now was read from the store: it survives the next crash too.
         self.all_durable();
@@ -751,7 +753,7 @@ impl Run {
     }
 
     /// Everything once more, and then the books.
-    pub async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self) {
         self.begin();
         self.end();
         self.check_all().await;
@@ -762,6 +764,11 @@ impl Run {
         assert!(faults.is_empty(), "seed {}: {}", self.seed, faults.join("\n"));
         self.note("end".to_owned());
     }
+}
+
+async fn pause() {
+    tokio::task::yield_now().await;
+    SystemClock::new().sleep(Duration::from_micros(200)).await;
 }
 
 /// Every byte was there at some moment since the last commit, and the size too.
@@ -781,29 +788,4 @@ fn check_content(history: &History, found: &[u8]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-async fn read_all(vfs: &Vfs, inode: InodeId) -> Vec<u8> {
-    vfs.read(&Identity::ROOT, inode, 0, 4 << 20).await.unwrap().slices.concat()
-}
-
-async fn list(vfs: &Vfs, dir: InodeId) -> BTreeMap<Vec<u8>, InodeId> {
-    let (mut found, mut cookie) = (BTreeMap::new(), 0);
-    loop {
-        let page = vfs.readdir(&Identity::ROOT, dir, cookie, 3, false).await.unwrap();
-        for entry in page.entries {
-            assert!(entry.cookie > cookie && entry.cookie >= 16 && entry.cookie < 1 << 63);
-            cookie = entry.cookie;
-            let twice = found.insert(entry.name.as_bytes().to_vec(), entry.inode);
-            assert!(twice.is_none(), "an entry is listed once");
-        }
-        if page.eof {
-            return found;
-        }
-    }
-}
-
-async fn pause() {
-    tokio::task::yield_now().await;
-    SystemClock::new().sleep(Duration::from_micros(200)).await;
 }

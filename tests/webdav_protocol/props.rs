@@ -32,7 +32,8 @@ async fn a_property_that_is_absent_is_listed_as_404() {
 async fn a_dead_property_comes_back_as_it_was_set() {
     let bench = Bench::new().await;
     bench.put("/f", b"x").await;
-    let set = "<D:set xml:lang='de'><D:prop><x:y xmlns:x='urn:z' x:k='v'>a<x:b/>&lt;</x:y></D:prop></D:set>";
+    let set = "<D:set xml:lang='de'><D:prop>\
+               <x:y xmlns:x='urn:z' x:k='v'>a<x:b/>&lt;</x:y></D:prop></D:set>";
     let reply = patch(&bench, "/f", set).await;
     assert_eq!(reply.status, 207);
     assert!(reply.text().contains("HTTP/1.1 200 OK"), "{}", reply.text());

@@ -216,10 +216,10 @@ mod tests {
 
     #[test]
     fn the_working_directory_is_no_place_for_a_config_file() {
-        let home = Path::new("/home/ada");
+        let home = Path::new("/people/ada");
         let places = Config::default_places(None, Some(home));
         assert_eq!(places.len(), 2);
-        assert_eq!(places[0], Path::new("/home/ada/.config/sealgate/sealgate.toml"));
+        assert_eq!(places[0], Path::new("/people/ada/.config/sealgate/sealgate.toml"));
         let places = Config::default_places(Some(Path::new("/xdg")), Some(home));
         assert_eq!(places[0], Path::new("/xdg/sealgate/sealgate.toml"));
         let places = Config::default_places(Some(Path::new("relative")), None);
