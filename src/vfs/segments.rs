@@ -90,7 +90,7 @@ impl Vfs {
         if !fresh.is_empty() {
             // Never before the freeing metadata is durable: a crash must not bring back a map that
             // points to an object that is gone.
-            self.records().flush().await?;
+            self.heard(self.records().flush().await)?;
             self.segments.start_grace(&fresh, self.clock().monotonic());
         }
         let due = self.segments.due(self.clock().monotonic(), self.options.segment_grace);
@@ -103,7 +103,7 @@ impl Vfs {
     async fn remove_dead_segment(&self, segment: SegmentId) -> Result<(), Error> {
         let _still = self.counter_locks.segment(segment).await;
         let key = RecordKey::segment(segment);
-        let record = match self.records().get(&key).await? {
+        let record = match self.heard(self.records().get(&key).await)? {
             Some(bytes) => Some(SegmentRecord::decode(&bytes).map_err(|e| Error::layout(&key, e))?),
             None => None,
         };
@@ -125,7 +125,8 @@ impl Vfs {
         let mut after: Option<bytes::Bytes> = None;
         loop {
             let prefix = keys::segments();
-            let page = self.records().scan(&prefix, after.as_deref(), SWEEP_PAGE).await?;
+            let page =
+                self.heard(self.records().scan(&prefix, after.as_deref(), SWEEP_PAGE).await)?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
             let empty = page.iter().filter_map(|(key, bytes)| {
@@ -145,7 +146,9 @@ impl Vfs {
             after = Some(*last);
             for (segment, age) in page {
                 let old = age.is_some_and(|age| age >= STRAY_AGE_MIN);
-                if old && self.records().get(&RecordKey::segment(segment)).await?.is_none() {
+                if old
+                    && self.heard(self.records().get(&RecordKey::segment(segment)).await)?.is_none()
+                {
                     self.segments.emptied(vec![segment]);
                 }
             }

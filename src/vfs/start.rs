@@ -15,7 +15,7 @@ use crate::block::Blocks;
 use crate::crypto::HandleMac;
 use crate::format::{InodeRecord, Usage};
 use crate::meta::keys::USAGE_SHARDS;
-use crate::meta::{RecordKey, Records};
+use crate::meta::{RecordError, RecordKey, Records};
 use crate::volume::Volume;
 
 use super::budget::Budget;
@@ -150,7 +150,11 @@ impl Vfs {
             }
         }
         let closed = self.volume.close().await.map_err(Error::from);
-        flushed.and(closed)
+        let fenced = match self.trouble() {
+            Some(Error::Fenced) => Err(Error::Fenced),
+            _ => Ok(()),
+        };
+        flushed.and(fenced).and(closed)
     }
 
     /// Whether changes are refused because the volume is open for reading only.
@@ -210,6 +214,16 @@ impl Vfs {
         *trouble = error;
     }
 
+    /// Passes an answer of the metadata engine on. Whoever hears first that this gateway is fenced
+    /// remembers it: the next flush, which would hear it too, may have nothing to do.
+    pub(super) fn heard<T>(&self, answer: Result<T, RecordError>) -> Result<T, Error> {
+        let answer = answer.map_err(Error::from);
+        if let Err(Error::Fenced) = &answer {
+            self.set_trouble(Some(Error::Fenced));
+        }
+        answer
+    }
+
     /// Refuses a change that could not become durable.
     pub(super) fn check_writable(&self) -> Result<(), Error> {
         if self.options.read_only {
@@ -255,7 +269,7 @@ impl Vfs {
         let cell = self.table.get(id, self.clock().monotonic());
         let load = || async {
             let key = RecordKey::inode(id);
-            let bytes = self.records().get(&key).await?.ok_or(Error::Stale)?;
+            let bytes = self.heard(self.records().get(&key).await)?.ok_or(Error::Stale)?;
             let record = InodeRecord::decode(&bytes).map_err(|e| Error::layout(&key, e))?;
             Ok::<_, Error>(Mutex::new(CellState::new(record)))
         };
@@ -281,7 +295,7 @@ impl Vfs {
         let mut total = Usage::default();
         for shard in 0..USAGE_SHARDS {
             let key = RecordKey::usage(shard);
-            if let Some(bytes) = self.records().get(&key).await? {
+            if let Some(bytes) = self.heard(self.records().get(&key).await)? {
                 let usage = Usage::decode(&bytes).map_err(|e| Error::layout(&key, e))?;
                 total.bytes += usage.bytes;
                 total.inodes += usage.inodes;
