@@ -5,7 +5,13 @@
 //! that one again, and prints every step.
 #![cfg(feature = "testkit")]
 #![allow(missing_docs, reason = "a test is documented by its name")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
 
 #[path = "support/model_look.rs"]
 mod model_look;

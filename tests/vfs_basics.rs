@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use bytes::Bytes;
-use sealgate::base::{FileName, InodeId};
+use sealgate::base::{Clock, FileName, InodeId, SystemClock};
 use sealgate::testkit::World;
 use sealgate::vfs::{CreateMode, Error, Identity, SetAttr, Stability, Vfs};
 
@@ -45,7 +45,6 @@ async fn what_was_committed_is_there_after_a_new_start() {
     vfs.shutdown().await.unwrap();
 }
 
-#[expect(clippy::disallowed_methods, reason = "it waits for a task in the background")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_file_gives_its_space_back() {
     let mut world = World::memory();
@@ -61,7 +60,7 @@ async fn a_removed_file_gives_its_space_back() {
         if segments().await.unwrap().is_empty() {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        SystemClock::new().sleep(std::time::Duration::from_millis(50)).await;
     }
     assert!(segments().await.unwrap().is_empty(), "the segment is gone");
     assert_eq!(vfs.getattr(inode).await, Err(Error::Stale));
@@ -84,7 +83,7 @@ async fn a_gateway_that_hears_of_its_fencing_by_reading_remembers_it() {
             heard = asked.err();
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        world.parts.clock.sleep(std::time::Duration::from_millis(10)).await;
     }
     assert_eq!(heard, Some(Error::Fenced));
     assert_eq!(first.trouble(), Some(Error::Fenced));

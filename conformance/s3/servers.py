@@ -1,7 +1,6 @@
 """Throw-away S3 servers on loopback, each with a directory of its own."""
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -14,17 +13,11 @@ REGION = "us-east-1"
 
 
 def free_ports(count):
-    """Ports that were free a moment ago; several at once, so that they differ. Below 50,000, because SeaweedFS listens
-    10,000 above each of its ports too."""
-    sockets = []
+    """Ports that were free a moment ago; several at once, so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
     try:
-        while len(sockets) < count:
-            one = socket.socket()
-            try:
-                one.bind(("127.0.0.1", random.randrange(20_000, 50_000)))
-                sockets.append(one)
-            except OSError:
-                one.close()
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
     finally:
         for one in sockets:
@@ -125,7 +118,9 @@ class SeaweedFs:
     def __init__(self, directory):
         self.processes = []
         self.access, self.secret = "AKIALABORATORY000001", "not-a-secret-of-anybody-0000000000000001"
-        kms, port, master, volume, filer = free_ports(5)
+        kms, *others = free_ports(5)
+        # Its gRPC ports are 10,000 above the others.
+        port, master, volume, filer = (p if p < 55_000 else p - 20_000 for p in others)
         kms_endpoint = "http://127.0.0.1:%d" % kms
         self.processes.append(Process(
             [LAB + "/ministack/bin/python", "-m", "ministack"],

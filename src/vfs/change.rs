@@ -47,7 +47,7 @@ pub(super) struct Change<'v> {
 
 impl<'v> Change<'v> {
     pub(super) async fn begin(vfs: &'v Vfs) -> Result<Self, Error> {
-        let txn = vfs.heard(vfs.records().begin().await)?;
+        let txn = vfs.noting(vfs.records().begin().await)?;
         Ok(Self {
             vfs,
             txn,
@@ -133,7 +133,7 @@ impl<'v> Change<'v> {
         }
         self.apply_usage().await?;
         let dead = self.apply_segments().await?;
-        vfs.heard(self.txn.commit(Durability::Visible).await)?;
+        vfs.noting(self.txn.commit(Durability::Visible).await)?;
         drop(held);
         let bytes: i64 = self.usage.values().map(|usage| usage.bytes).sum();
         let inodes: i64 = self.usage.values().map(|usage| usage.inodes).sum();

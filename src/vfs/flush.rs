@@ -153,7 +153,11 @@ struct Outcome {
 impl Outcome {
     fn answer(&self, waiters: Vec<Waiter>) {
         for waiter in waiters {
-            let own = waiter.inode.and_then(|inode| self.failed.get(&inode));
+            // Whoever waits for everything is told of any file that is not stored.
+            let own = match waiter.inode {
+                Some(inode) => self.failed.get(&inode),
+                None => self.failed.values().next(),
+            };
             let result = self.all.as_ref().or(own).map_or(Ok(()), |error| Err(error.clone()));
             // The caller may have given up: then nobody needs the answer.
             drop(waiter.answer.send(result));
@@ -179,9 +183,8 @@ impl Vfs {
         if outcome.all.is_some() || !self.flusher.is_engine_due(!durable.is_empty(), now, interval)
         {
             self.flusher.note_metadata();
-        } else if let Err(error) = self.records().flush().await {
-            self.flusher.note_metadata();
-            outcome.all = Some(error.into());
+        } else if let Err(error) = self.flush_metadata().await {
+            outcome.all = Some(error);
         }
         self.set_trouble(outcome.all.clone());
         let ended =

@@ -22,7 +22,7 @@ impl Vfs {
         let mut range = self.inode_ids.0.lock().await;
         if range.0 == range.1 {
             let key = RecordKey::next_inode();
-            let mut txn = self.heard(self.records().begin().await)?;
+            let mut txn = self.noting(self.records().begin().await)?;
             let next = match txn.get(&key).await? {
                 Some(bytes) => decode_next_inode(&bytes).map_err(|e| Error::layout(&key, e))?,
                 None => InodeId::ROOT.get() + 1,
@@ -31,7 +31,7 @@ impl Vfs {
             txn.put(&key, &encode_next_inode(end));
             // Durable before an id is seen: a client keeps the handle of a file whose creation a
             // crash undid, and the handle must never lead to the file that is created next.
-            self.heard(txn.commit(Durability::Durable).await)?;
+            self.noting(txn.commit(Durability::Durable).await)?;
             *range = (next, end);
         }
         let id = InodeId::new(range.0).ok_or(Error::NoSpace)?;

@@ -90,7 +90,7 @@ impl Vfs {
         if !fresh.is_empty() {
             // Never before the freeing metadata is durable: a crash must not bring back a map that
             // points to an object that is gone.
-            self.heard(self.records().flush().await)?;
+            self.flush_metadata().await?;
             self.segments.start_grace(&fresh, self.clock().monotonic());
         }
         let due = self.segments.due(self.clock().monotonic(), self.options.segment_grace);
@@ -103,14 +103,14 @@ impl Vfs {
     async fn remove_dead_segment(&self, segment: SegmentId) -> Result<(), Error> {
         let _still = self.counter_locks.segment(segment).await;
         let key = RecordKey::segment(segment);
-        let record = match self.heard(self.records().get(&key).await)? {
+        let record = match self.noting(self.records().get(&key).await)? {
             Some(bytes) => Some(SegmentRecord::decode(&bytes).map_err(|e| Error::layout(&key, e))?),
             None => None,
         };
         if record.is_none_or(|record| record.live_frames == 0) {
             // The object first: a record without an object is found again at the next start.
             self.blocks().delete_segments(&[segment]).await?;
-            let mut txn = self.records().begin().await?;
+            let mut txn = self.noting(self.records().begin().await)?;
             txn.delete(&key);
             txn.commit(crate::meta::Durability::Visible).await?;
             self.flusher.note_metadata();
@@ -126,7 +126,7 @@ impl Vfs {
         loop {
             let prefix = keys::segments();
             let page =
-                self.heard(self.records().scan(&prefix, after.as_deref(), SWEEP_PAGE).await)?;
+                self.noting(self.records().scan(&prefix, after.as_deref(), SWEEP_PAGE).await)?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
             let empty = page.iter().filter_map(|(key, bytes)| {
@@ -147,7 +147,9 @@ impl Vfs {
             for (segment, age) in page {
                 let old = age.is_some_and(|age| age >= STRAY_AGE_MIN);
                 if old
-                    && self.heard(self.records().get(&RecordKey::segment(segment)).await)?.is_none()
+                    && self
+                        .noting(self.records().get(&RecordKey::segment(segment)).await)?
+                        .is_none()
                 {
                     self.segments.emptied(vec![segment]);
                 }

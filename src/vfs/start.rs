@@ -214,14 +214,26 @@ impl Vfs {
         *trouble = error;
     }
 
-    /// Passes an answer of the metadata engine on. Whoever hears first that this gateway is fenced
-    /// remembers it: the next flush, which would hear it too, may have nothing to do.
-    pub(super) fn heard<T>(&self, answer: Result<T, RecordError>) -> Result<T, Error> {
-        let answer = answer.map_err(Error::from);
-        if let Err(Error::Fenced) = &answer {
-            self.set_trouble(Some(Error::Fenced));
+    /// Passes an answer of the metadata engine on. Whoever is told first that another gateway took
+    /// over tells the whole vfs.
+    pub(super) fn noting<T>(&self, answer: Result<T, RecordError>) -> Result<T, Error> {
+        answer.map_err(|error| {
+            let error = Error::from(error);
+            if error == Error::Fenced {
+                self.set_trouble(Some(Error::Fenced));
+            }
+            error
+        })
+    }
+
+    /// Makes everything committed so far durable. Callers that wait at the same time share a flush.
+    pub(super) async fn flush_metadata(&self) -> Result<(), Error> {
+        let flushed = self.noting(self.records().flush().await);
+        if let Err(error) = &flushed {
+            self.flusher.note_metadata();
+            self.set_trouble(Some(error.clone()));
         }
-        answer
+        flushed
     }
 
     /// Refuses a change that could not become durable.
@@ -269,7 +281,7 @@ impl Vfs {
         let cell = self.table.get(id, self.clock().monotonic());
         let load = || async {
             let key = RecordKey::inode(id);
-            let bytes = self.heard(self.records().get(&key).await)?.ok_or(Error::Stale)?;
+            let bytes = self.noting(self.records().get(&key).await)?.ok_or(Error::Stale)?;
             let record = InodeRecord::decode(&bytes).map_err(|e| Error::layout(&key, e))?;
             Ok::<_, Error>(Mutex::new(CellState::new(record)))
         };
@@ -295,7 +307,7 @@ impl Vfs {
         let mut total = Usage::default();
         for shard in 0..USAGE_SHARDS {
             let key = RecordKey::usage(shard);
-            if let Some(bytes) = self.heard(self.records().get(&key).await)? {
+            if let Some(bytes) = self.noting(self.records().get(&key).await)? {
                 let usage = Usage::decode(&bytes).map_err(|e| Error::layout(&key, e))?;
                 total.bytes += usage.bytes;
                 total.inodes += usage.inodes;

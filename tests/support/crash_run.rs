@@ -51,7 +51,9 @@ impl Ledger {
 
     fn new_file(&mut self, path: &str, file: u32) {
         self.files.insert(file, vec![Bytes::new()]);
-        self.tree(|tree| drop(tree.insert(path.to_owned(), file)));
+        self.tree(|tree| {
+            tree.insert(path.to_owned(), file);
+        });
     }
 
     fn last(&self, file: u32) -> Bytes {
@@ -336,7 +338,7 @@ impl Script<'_> {
         retried(self.ledger, || write(vfs, inode, 0, &data, Stability::Unstable)).await?;
         // Published whole or not at all.
         self.ledger.files.insert(file, vec![data.clone()]);
-        self.ledger.tree(|tree| drop(tree.insert(path.to_owned(), file)));
+        self.ledger.tree(|tree| _ = tree.insert(path.to_owned(), file));
         let last = name(path.rsplit('/').next().unwrap());
         let published = retried(self.ledger, || vfs.publish(&ROOT, inode, dir, &last)).await;
         if published == Err(Error::Invalid) {
@@ -362,7 +364,7 @@ impl Script<'_> {
     async fn run(mut self) -> Result<(), Error> {
         let top = InodeId::ROOT;
         let vfs = self.vfs;
-        self.ledger.tree(|tree| drop(tree.insert("d".to_owned(), DIR)));
+        self.ledger.tree(|tree| _ = tree.insert("d".to_owned(), DIR));
         let dir = retried(self.ledger, || new_dir(vfs, top, "d")).await?;
         let a = self.create("a", top, 1).await?;
         self.write(a, 1, (0, pattern(1, 100)), Stability::Unstable).await?;
@@ -384,7 +386,7 @@ impl Script<'_> {
         self.sync().await?;
         self.publish("d/p", dir, (5, pattern(8, 100_000))).await?;
         let target = Bytes::from_static(b"d/renamed");
-        self.ledger.tree(|tree| drop(tree.insert("link".to_owned(), DIR)));
+        self.ledger.tree(|tree| _ = tree.insert("link".to_owned(), DIR));
         let link = name("link");
         retried(self.ledger, || vfs.symlink(&ROOT, top, &link, target.clone(), SetAttr::default()))
             .await?;
@@ -392,7 +394,7 @@ impl Script<'_> {
         self.write(e, 6, (0, pattern(9, 20_000)), Stability::Unstable).await?;
         self.rename((dir, "d/e"), (top, "b")).await?;
         self.commit(e, 6).await?;
-        self.ledger.tree(|tree| drop(tree.insert("t".to_owned(), DIR)));
+        self.ledger.tree(|tree| _ = tree.insert("t".to_owned(), DIR));
         let tree = retried(self.ledger, || new_dir(vfs, top, "t")).await?;
         let x = self.create("t/x", tree, 7).await?;
         self.write(x, 7, (0, pattern(10, 60_000)), Stability::FileSync).await?;

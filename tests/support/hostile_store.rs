@@ -173,9 +173,12 @@ async fn see_one(
     let found = match kind {
         FileKind::File => content(vfs, inode).await.map(Bytes::from),
         FileKind::Symlink => vfs.readlink(&ROOT, inode).await.map(|(target, _)| target),
-        _ => {
+        FileKind::Directory => {
             Box::pin(see(vfs, inode, path, seen, refused)).await;
             return;
+        }
+        FileKind::CharDevice | FileKind::BlockDevice | FileKind::Fifo | FileKind::Socket => {
+            panic!("{path} is a {kind:?}");
         }
     };
     match found {

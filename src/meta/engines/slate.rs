@@ -217,18 +217,18 @@ fn settings(options: &SlateOptions, can_update: bool) -> Settings {
     Settings {
         flush_interval: None,
         manifest_poll_interval: Duration::from_secs(1),
-        manifest_update_timeout: options.flush_limit,
+        manifest_update_timeout: OUTAGE_MAX,
         min_filter_keys: FILTER_KEYS_MIN,
         l0_sst_size_bytes: NEW_FILE_BYTES,
         l0_max_ssts: NEW_FILES_MAX,
         l0_max_ssts_per_key: NEW_FILES_MAX,
         max_unflushed_bytes: UNFLUSHED_BYTES_MAX,
-        object_store_max_retries: Some(RETRIES_MAX),
+        object_store_max_retries: None,
         compactor_options: Some(CompactorOptions {
             poll_interval: Duration::from_millis(500),
-            manifest_update_timeout: options.flush_limit,
+            manifest_update_timeout: OUTAGE_MAX,
             max_concurrent_compactions: 2,
-            object_store_max_retries: Some(RETRIES_MAX),
+            object_store_max_retries: None,
             worker: Some(CompactionWorkerOptions {
                 compactions_poll_interval: Duration::from_millis(500),
                 max_sst_size: COMPACTED_FILE_BYTES,
@@ -245,7 +245,7 @@ fn settings(options: &SlateOptions, can_update: bool) -> Settings {
             compactions_options: directory,
             // They need a compare-and-swap, and protect a stalled writer from reusing a number.
             boundary_files_enabled: can_update,
-            object_store_max_retries: Some(RETRIES_MAX),
+            object_store_max_retries: None,
             ..GarbageCollectorOptions::default()
         }),
         ..Settings::default()
@@ -406,8 +406,9 @@ async fn write(
 
 /// Where the engine's objects live.
 pub(super) const PATH: &str = "meta";
-/// Retries of one request by the library, each after those of the store's own layers.
-pub(super) const RETRIES_MAX: u32 = 20;
+/// How long the library tries to write a manifest before it ends itself. Requests are tried on for
+/// as long as the store is away: an engine that gave up would have to be opened again by hand.
+const OUTAGE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A memtable becomes a file at this size.
 const NEW_FILE_BYTES: usize = 16 << 20;
 /// Compaction starts a new file at this size; 64 MiB with everything is the limit of one PUT.

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures::FutureExt;
 use slatedb::{CloseReason, ErrorKind};
@@ -49,12 +50,18 @@ fn cause(err: &slatedb::Error) -> Cause {
     Cause::Unknown
 }
 
+/// How long a caller waits for one call. The library itself tries on for as long as the store is
+/// away, so that an outage never ends the engine; it is the caller who is told to come back.
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+
 /// Runs a call of the library; a panic in it, say over bytes it did not expect, is an error.
 pub(super) async fn guarded<T>(
     call: impl Future<Output = Result<T, slatedb::Error>>,
 ) -> Result<T, MetaError> {
-    match AssertUnwindSafe(call).catch_unwind().await {
-        Ok(result) => result.map_err(|err| translate(&err)),
-        Err(_) => Err(MetaError::Corrupt("the engine stopped on unexpected bytes".into())),
+    let guarded = AssertUnwindSafe(call).catch_unwind();
+    match tokio::time::timeout(CALL_LIMIT, guarded).await {
+        Ok(Ok(result)) => result.map_err(|err| translate(&err)),
+        Ok(Err(_)) => Err(MetaError::Corrupt("the engine stopped on unexpected bytes".into())),
+        Err(_) => Err(MetaError::Unavailable("the store did not answer within 60 s".into())),
     }
 }

@@ -12,9 +12,7 @@ use slatedb::{DbReader, DbReaderMode};
 
 use crate::base::{Clock, SystemClock};
 use crate::meta::engines::overlay::ScanRange;
-use crate::meta::engines::slate::{
-    PATH, RETRIES_MAX, SlateOptions, bounded, collect, scan_options,
-};
+use crate::meta::engines::slate::{PATH, SlateOptions, bounded, collect, scan_options};
 use crate::meta::engines::slate_cache::BlockCache;
 use crate::meta::engines::slate_error::guarded;
 use crate::meta::engines::slate_object_store::SlateObjectStore;
@@ -44,7 +42,7 @@ impl SlateReader {
     pub(super) async fn open(store: &Store, options: &SlateOptions) -> Result<Self, MetaError> {
         let reader = DbReaderOptions {
             manifest_poll_interval: POLL_INTERVAL,
-            object_store_max_retries: Some(RETRIES_MAX),
+            object_store_max_retries: None,
             ..DbReaderOptions::default()
         };
         let objects = Arc::new(SlateObjectStore::new(store.clone()));

@@ -30,14 +30,7 @@ impl Vfs {
     async fn settle(&self) -> Result<()> {
         match self.options.metadata_sync {
             MetadataSync::Interval => Ok(()),
-            MetadataSync::Always => match self.records().flush().await {
-                Ok(()) => Ok(()),
-                Err(error) => {
-                    let error = Error::from(error);
-                    self.set_trouble(Some(error.clone()));
-                    Err(error)
-                }
-            },
+            MetadataSync::Always => self.flush_metadata().await,
         }
     }
 }

@@ -129,7 +129,7 @@ impl Vfs {
         let mut indexes = Vec::new();
         loop {
             let page =
-                self.heard(self.records().scan(&prefix, after.as_deref(), MAPS_PER_PAGE).await)?;
+                self.noting(self.records().scan(&prefix, after.as_deref(), MAPS_PER_PAGE).await)?;
             indexes.extend(page.iter().filter_map(|(key, _)| keys::extent_map_index(key)));
             match page.last() {
                 Some((last, _)) if page.len() == MAPS_PER_PAGE => after = Some(last.clone()),

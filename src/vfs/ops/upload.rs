@@ -80,7 +80,7 @@ impl Vfs {
             }
             let created = self.publish_locked(who, &cell, &dir_cell, (hash, name), old).await?;
             drop(held);
-            self.heard(self.records().flush().await)?;
+            self.flush_metadata().await?;
             return Ok(created);
         }
         Err(Error::Unavailable("the name keeps changing".to_owned()))
@@ -165,7 +165,7 @@ impl Vfs {
         let mut after: Option<bytes::Bytes> = None;
         loop {
             let page =
-                self.heard(self.records().scan(&prefix, after.as_deref(), MAPS_PER_STEP).await)?;
+                self.noting(self.records().scan(&prefix, after.as_deref(), MAPS_PER_STEP).await)?;
             let mut change = Change::begin(self).await?;
             for (key, bytes) in &page {
                 let record_key = RecordKey::found(key);
