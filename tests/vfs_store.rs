@@ -143,6 +143,22 @@ async fn with_metadata_sync_always_a_change_is_durable_when_it_returns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_idle_gateway_learns_that_another_one_took_over() {
+    let (world, _, _) = world().await;
+    let first = world.started().await;
+    first.sync().await.unwrap();
+    let second = world.start().await;
+    let learns = async {
+        while first.trouble() != Some(Error::Fenced) {
+            sleep(50).await;
+        }
+    };
+    within(20, learns).await;
+    assert_eq!(second.trouble(), None);
+    second.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_gateway_fences_the_first_which_still_answers_reads() {
     let (world, _faults, store) = world().await;
     let first = world.started().await;

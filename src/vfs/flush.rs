@@ -171,6 +171,9 @@ impl Vfs {
         let (cells, waiters) = self.take_waiting();
         let metadata = self.flusher.metadata.swap(false, Ordering::AcqRel);
         if cells.is_empty() && waiters.is_empty() && !metadata {
+            // Costs no request. It tells an idle gateway that another one took over; what is wrong
+            // is noted there, and nobody waits for an answer.
+            drop(self.flush_metadata().await);
             return;
         }
         let began = self.clock().monotonic();

@@ -215,10 +215,11 @@ impl Vfs {
     }
 
     /// Passes an answer of the metadata engine on. Whoever is told first that another gateway took
-    /// over tells the whole vfs.
+    /// over tells the whole vfs; after any other refusal the next round asks the engine how it is.
     pub(super) fn noting<T>(&self, answer: Result<T, RecordError>) -> Result<T, Error> {
         answer.map_err(|error| {
             let error = Error::from(error);
+            self.flusher.note_metadata();
             if error == Error::Fenced {
                 self.set_trouble(Some(Error::Fenced));
             }

@@ -129,6 +129,17 @@ impl SlateEngine {
         Ok(())
     }
 
+    /// Whether the library still takes writes. It may have ended itself without a word to anybody
+    /// who has nothing to flush.
+    fn check_writing(&self) -> Result<(), MetaError> {
+        self.check_open()?;
+        match self.inner.db.status().close_reason {
+            None => Ok(()),
+            Some(CloseReason::Fenced) => Err(MetaError::Fenced),
+            Some(reason) => Err(MetaError::Closed(format!("it stopped by itself: {reason:?}"))),
+        }
+    }
+
     /// What a failed flush or commit means if somebody else took over meanwhile: the library may
     /// report the store's refusal before it reports the fence.
     fn explain(&self, err: MetaError) -> MetaError {
@@ -277,7 +288,7 @@ impl MetaEngine for SlateEngine {
     }
 
     async fn begin(&self, isolation: Isolation) -> Result<Box<dyn MetaTxn>, MetaError> {
-        self.check_open()?;
+        self.check_writing()?;
         let base = match isolation {
             Isolation::CallerLocks => None,
             Isolation::Serializable => {
@@ -289,13 +300,16 @@ impl MetaEngine for SlateEngine {
     }
 
     async fn flush(&self) -> Result<(), MetaError> {
-        self.check_open()?;
+        self.check_writing()?;
         self.flush_now().await
     }
 
     async fn close(&self) -> Result<(), MetaError> {
         self.check_open()?;
-        let flushed = self.flush_now().await;
+        let flushed = match self.check_writing() {
+            Ok(()) => self.flush_now().await,
+            Err(stopped) => Err(stopped),
+        };
         self.inner.closed.store(true, Ordering::Release);
         let db = self.inner.db.clone();
         let closed = bounded("closing", self.inner.limit, async move { db.close().await }).await;
