@@ -66,3 +66,27 @@ async fn a_removed_file_gives_its_space_back() {
     assert_eq!(vfs.getattr(inode).await, Err(Error::Stale));
     vfs.shutdown().await.unwrap();
 }
+
+/// Regression: a gateway that heard of its fencing through a lookup refused the request, and went
+/// on calling itself ready; its clean stop claimed that all was well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_hears_of_its_fencing_by_reading_remembers_it() {
+    let world = World::memory();
+    let first = world.started().await;
+    first.sync().await.unwrap();
+    let second = world.start().await;
+    let mut heard = None;
+    for n in 0..3_000 {
+        // A name that no cache knows, so that the engine is asked.
+        let asked = first.lookup(&ROOT, InodeId::ROOT, &name(&format!("n{n}"))).await;
+        if asked != Err(Error::NotFound) {
+            heard = asked.err();
+            break;
+        }
+        world.parts.clock.sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(heard, Some(Error::Fenced));
+    assert_eq!(first.trouble(), Some(Error::Fenced));
+    assert_eq!(first.shutdown().await, Err(Error::Fenced));
+    second.shutdown().await.unwrap();
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""sse.py quick|full: what a gateway promises about an S3 bucket, on MiniStack (quick) or SeaweedFS (full).
+"""sse.py quick|full [CHECK...]: what a gateway promises about an S3 bucket, on MiniStack (quick) or SeaweedFS (full).
 
 For each kind of server-side encryption: a volume is created, served, written and read over WebDAV, read again by a
 second gateway; every object in the bucket reports the right encryption, and the proxy saw no multipart upload and no
@@ -318,7 +318,7 @@ def check_fencing(lab):
     verdict("fencing/second-reads-it", read_all(second, {"before": b"written by the first"}))
     # The first may learn of it with its next write, which must then not be acknowledged.
     status, body = first.request("PUT", "after", b"never stored")
-    verdict("fencing/first-refuses-writes", status < 400 and status != 0 and "PUT answered %d" % status)
+    verdict("fencing/first-refuses-writes", status < 500 and "PUT answered %d" % status)
     ready, why = first.request("GET", "readyz", service="admin")
     gone = first.child.poll() is not None
     verdict("fencing/first-is-not-ready", ready == 200 and "readyz answered 200: %r" % why[:200])
@@ -359,15 +359,15 @@ def check_faults(lab):
 def main():
     # A time limit must end the servers too, each of which is a group of its own.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    full = sys.argv[1:] == ["full"]
+    full = sys.argv[1] == "full"
+    checks = {mode: lambda lab, mode=mode: check_mode(lab, mode) for mode in ("s3", "kms", "customer")}
+    checks.update({"ignoring-server": check_ignored, "fencing": check_fencing})
+    if not full:
+        checks["faults"] = check_faults
     lab = Lab(servers.SeaweedFs if full else servers.MiniStack)
     try:
-        for mode in ("s3", "kms", "customer"):
-            check_mode(lab, mode)
-        check_ignored(lab)
-        check_fencing(lab)
-        if not full:
-            check_faults(lab)
+        for name in sys.argv[2:] or checks:
+            checks[name](lab)
         if lab.server.keeps_bytes:
             verdict("nothing-readable-at-rest", found_in(lab.server.data, [MARKER, b"small-1.txt", b"big.bin"]))
     finally:

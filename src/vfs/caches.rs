@@ -70,7 +70,7 @@ impl Vfs {
             return Ok(bucket);
         }
         let key = RecordKey::dentry(dir, hash);
-        let bucket = match self.records().get(&key).await? {
+        let bucket = match self.noting(self.records().get(&key).await)? {
             Some(bytes) => DentryBucket::decode(&bytes).map_err(|e| Error::layout(&key, e))?,
             None => DentryBucket::default(),
         };
@@ -102,7 +102,7 @@ impl Vfs {
             return Ok(map);
         }
         let key = RecordKey::extent_map(file, index);
-        let map = match self.records().get(&key).await? {
+        let map = match self.noting(self.records().get(&key).await)? {
             Some(bytes) => ExtentMap::decode(&bytes).map_err(|e| Error::layout(&key, e))?,
             None => ExtentMap::default(),
         };

@@ -22,7 +22,7 @@ impl Vfs {
         let mut range = self.inode_ids.0.lock().await;
         if range.0 == range.1 {
             let key = RecordKey::next_inode();
-            let mut txn = self.records().begin().await?;
+            let mut txn = self.noting(self.records().begin().await)?;
             let next = match txn.get(&key).await? {
                 Some(bytes) => decode_next_inode(&bytes).map_err(|e| Error::layout(&key, e))?,
                 None => InodeId::ROOT.get() + 1,

@@ -87,7 +87,8 @@ impl Vfs {
         let mut after: Option<bytes::Bytes> = None;
         loop {
             let prefix = keys::orphans();
-            let page = self.records().scan(&prefix, after.as_deref(), ORPHANS_PER_PAGE).await?;
+            let page = self
+                .noting(self.records().scan(&prefix, after.as_deref(), ORPHANS_PER_PAGE).await)?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(last.clone());
             let found = page.iter().filter_map(|(key, _)| keys::orphan_inode(key));
@@ -141,7 +142,7 @@ impl Vfs {
                 self.budget.give(state.dirty.discard());
             }
             let prefix = keys::extent_maps_of(cell.id);
-            let page = self.records().scan(&prefix, None, MAPS_PER_STEP).await?;
+            let page = self.noting(self.records().scan(&prefix, None, MAPS_PER_STEP).await)?;
             let mut change = Change::begin(self).await?;
             for (key, bytes) in &page {
                 let record_key = RecordKey::found(key);
@@ -159,7 +160,9 @@ impl Vfs {
     /// Ends an inode: its record, its properties, its place among the orphans.
     async fn forget_inode(&self, mut change: Change<'_>, cell: &InodeCell) -> Result<(), Error> {
         let prefix = keys::properties_of(cell.id);
-        for (key, _) in self.records().scan(&prefix, None, PROPERTIES_PER_STEP).await? {
+        for (key, _) in
+            self.noting(self.records().scan(&prefix, None, PROPERTIES_PER_STEP).await)?
+        {
             change.delete(&RecordKey::found(&key));
         }
         self.delete_inode(&mut change, cell.id);
@@ -181,7 +184,7 @@ impl Vfs {
                 return Ok(());
             }
             let prefix = keys::dentries_of(cell.id);
-            let page = self.records().scan(&prefix, None, BUCKETS_PER_STEP).await?;
+            let page = self.noting(self.records().scan(&prefix, None, BUCKETS_PER_STEP).await)?;
             if page.is_empty() {
                 let _held = cell.op.write().await;
                 let change = Change::begin(self).await?;
@@ -287,7 +290,7 @@ impl Vfs {
         };
         if record.nlink == 0 && !busy && is_small {
             let prefix = keys::properties_of(cell.id);
-            if self.records().scan(&prefix, None, 1).await?.is_empty() {
+            if self.noting(self.records().scan(&prefix, None, 1).await)?.is_empty() {
                 if record.kind == FileKind::File {
                     let map = self.extent_map_locked(cell.id, 0).await?;
                     change.put_map(cell.id, 0, &map, ExtentMap::default());

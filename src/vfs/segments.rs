@@ -103,14 +103,14 @@ impl Vfs {
     async fn remove_dead_segment(&self, segment: SegmentId) -> Result<(), Error> {
         let _still = self.counter_locks.segment(segment).await;
         let key = RecordKey::segment(segment);
-        let record = match self.records().get(&key).await? {
+        let record = match self.noting(self.records().get(&key).await)? {
             Some(bytes) => Some(SegmentRecord::decode(&bytes).map_err(|e| Error::layout(&key, e))?),
             None => None,
         };
         if record.is_none_or(|record| record.live_frames == 0) {
             // The object first: a record without an object is found again at the next start.
             self.blocks().delete_segments(&[segment]).await?;
-            let mut txn = self.records().begin().await?;
+            let mut txn = self.noting(self.records().begin().await)?;
             txn.delete(&key);
             txn.commit(crate::meta::Durability::Visible).await?;
             self.flusher.note_metadata();
@@ -125,7 +125,8 @@ impl Vfs {
         let mut after: Option<bytes::Bytes> = None;
         loop {
             let prefix = keys::segments();
-            let page = self.records().scan(&prefix, after.as_deref(), SWEEP_PAGE).await?;
+            let page =
+                self.noting(self.records().scan(&prefix, after.as_deref(), SWEEP_PAGE).await)?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
             let empty = page.iter().filter_map(|(key, bytes)| {
@@ -145,7 +146,11 @@ impl Vfs {
             after = Some(*last);
             for (segment, age) in page {
                 let old = age.is_some_and(|age| age >= STRAY_AGE_MIN);
-                if old && self.records().get(&RecordKey::segment(segment)).await?.is_none() {
+                if old
+                    && self
+                        .noting(self.records().get(&RecordKey::segment(segment)).await)?
+                        .is_none()
+                {
                     self.segments.emptied(vec![segment]);
                 }
             }

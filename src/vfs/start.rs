@@ -150,7 +150,11 @@ impl Vfs {
             }
         }
         let closed = self.volume.close().await.map_err(Error::from);
-        flushed.and(closed)
+        let fenced = match self.trouble() {
+            Some(Error::Fenced) => Err(Error::Fenced),
+            _ => Ok(()),
+        };
+        flushed.and(fenced).and(closed)
     }
 
     /// Whether changes are refused because the volume is open for reading only.
@@ -278,7 +282,7 @@ impl Vfs {
         let cell = self.table.get(id, self.clock().monotonic());
         let load = || async {
             let key = RecordKey::inode(id);
-            let bytes = self.records().get(&key).await?.ok_or(Error::Stale)?;
+            let bytes = self.noting(self.records().get(&key).await)?.ok_or(Error::Stale)?;
             let record = InodeRecord::decode(&bytes).map_err(|e| Error::layout(&key, e))?;
             Ok::<_, Error>(Mutex::new(CellState::new(record)))
         };
@@ -304,7 +308,7 @@ impl Vfs {
         let mut total = Usage::default();
         for shard in 0..USAGE_SHARDS {
             let key = RecordKey::usage(shard);
-            if let Some(bytes) = self.records().get(&key).await? {
+            if let Some(bytes) = self.noting(self.records().get(&key).await)? {
                 let usage = Usage::decode(&bytes).map_err(|e| Error::layout(&key, e))?;
                 total.bytes += usage.bytes;
                 total.inodes += usage.inodes;

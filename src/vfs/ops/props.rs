@@ -23,7 +23,7 @@ impl Vfs {
     pub async fn props(&self, inode: InodeId) -> Result<Vec<(Bytes, Bytes)>> {
         self.cell(inode).await?;
         let prefix = keys::properties_of(inode);
-        let found = self.records().scan(&prefix, None, PROPERTIES_MAX).await?;
+        let found = self.noting(self.records().scan(&prefix, None, PROPERTIES_MAX).await)?;
         let decoded = found.into_iter().map(|(key, bytes)| {
             let key = RecordKey::found(&key);
             let record = PropertyRecord::decode(&bytes).map_err(|e| Error::layout(&key, e))?;

@@ -51,7 +51,7 @@ impl Vfs {
         let after = after.as_ref().map(RecordKey::as_bytes);
         let prefix = keys::dentries_of(dir);
         // One more: the bucket of the cookie itself may hold nothing new.
-        let found = self.records().scan(&prefix, after, wanted + 1).await?;
+        let found = self.noting(self.records().scan(&prefix, after, wanted + 1).await)?;
         let mut eof = found.len() <= wanted;
         let mut entries = Vec::new();
         for (key, bytes) in found {

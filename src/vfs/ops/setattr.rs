@@ -128,7 +128,8 @@ impl Vfs {
             .map(|before| crate::meta::RecordKey::extent_map(file, before).to_bytes());
         let mut indexes = Vec::new();
         loop {
-            let page = self.records().scan(&prefix, after.as_deref(), MAPS_PER_PAGE).await?;
+            let page =
+                self.noting(self.records().scan(&prefix, after.as_deref(), MAPS_PER_PAGE).await)?;
             indexes.extend(page.iter().filter_map(|(key, _)| keys::extent_map_index(key)));
             match page.last() {
                 Some((last, _)) if page.len() == MAPS_PER_PAGE => after = Some(last.clone()),

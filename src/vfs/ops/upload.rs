@@ -168,7 +168,8 @@ impl Vfs {
         let prefix = keys::extent_maps_of(from);
         let mut after: Option<bytes::Bytes> = None;
         loop {
-            let page = self.records().scan(&prefix, after.as_deref(), MAPS_PER_STEP).await?;
+            let page =
+                self.noting(self.records().scan(&prefix, after.as_deref(), MAPS_PER_STEP).await)?;
             let mut change = Change::begin(self).await?;
             for (key, bytes) in &page {
                 let record_key = RecordKey::found(key);
