@@ -69,7 +69,5 @@ pub const NFS_CONNECTIONS_MAX: usize = 256;
 /// HTTP connections at once, for WebDAV and for the admin address each.
 pub const HTTP_CONNECTIONS_MAX: usize = 256;
 
-/// Operations that may run on one record batch: entries of one transaction.
-pub const TXN_ENTRIES_MAX: usize = 100_000;
 /// Entries that share one name hash in one directory: the low four bits of a cookie.
 pub const BUCKET_ENTRIES_MAX: usize = 16;

@@ -64,12 +64,6 @@ impl Blocks {
         Self { store, keys, clock, random, options, cache, sealing }
     }
 
-    /// Bytes of opened frames in memory.
-    #[must_use]
-    pub fn cache_bytes(&self) -> u64 {
-        self.cache.bytes()
-    }
-
     /// Extent size of the volume in bytes.
     #[must_use]
     pub const fn extent_bytes(&self) -> u32 {

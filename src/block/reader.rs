@@ -42,11 +42,6 @@ impl std::fmt::Debug for FrameCache {
 }
 
 impl FrameCache {
-    /// Bytes held now.
-    pub(super) fn bytes(&self) -> u64 {
-        self.0.weight()
-    }
-
     /// A cache of `bytes` for frames of about `extent_bytes`.
     #[must_use]
     pub fn new(bytes: u64, extent_bytes: u32) -> Self {

@@ -97,6 +97,29 @@ pub struct InodeRecord {
 }
 
 impl InodeRecord {
+    /// The root directory of a new volume: open to all to read, to its owner (uid, gid) to write.
+    #[must_use]
+    pub const fn root(now: Timestamp, (uid, gid): (u32, u32)) -> Self {
+        Self {
+            kind: FileKind::Directory,
+            mode: 0o755,
+            nlink: 2,
+            uid,
+            gid,
+            size: 0,
+            used_bytes: 0,
+            rdev: (0, 0),
+            atime: now,
+            mtime: now,
+            ctime: now,
+            version: 1,
+            parent: Some(InodeId::ROOT),
+            entries: 0,
+            verifier: None,
+            target: Bytes::new(),
+        }
+    }
+
     /// Encodes the record; 103 bytes, plus 8 with a verifier, plus the target.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

@@ -3,12 +3,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::base::limits::INLINE_BYTES_DEFAULT;
 use crate::base::{InodeId, KeyEpoch, VolumeId};
 use crate::crypto::{CipherSuite, KeyRing, KeyTree, Secret};
-use crate::format::{FileKind, InodeRecord};
+use crate::format::InodeRecord;
 use crate::keyslot::{self, Engine, Header, NewVolume, SseMode};
 use crate::meta::engines::MemoryEngine;
 use crate::meta::{Durability, RecordKey, Records};
@@ -61,25 +59,8 @@ impl MemoryVolume {
     }
 
     async fn write_root(&self) {
-        let now = self.world.parts.clock.now();
-        let root = InodeRecord {
-            kind: FileKind::Directory,
-            mode: 0o755,
-            nlink: 2,
-            uid: 0,
-            gid: 0,
-            size: 0,
-            used_bytes: 0,
-            rdev: (0, 0),
-            atime: now,
-            mtime: now,
-            ctime: now,
-            version: 1,
-            parent: Some(InodeId::ROOT),
-            entries: 0,
-            verifier: None,
-            target: Bytes::new(),
-        };
+        let parts = &self.world.parts;
+        let root = InodeRecord::root(parts.clock.now(), parts.owner);
         let mut txn = self.records().begin().await.expect("a new engine takes transactions");
         txn.put(&RecordKey::inode(InodeId::ROOT), &root.encode());
         txn.commit(Durability::Durable).await.expect("a new engine takes commits");

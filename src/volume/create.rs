@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::base::limits::INLINE_BYTES_DEFAULT;
-use crate::base::{Clock, InodeId, VolumeId};
+use crate::base::{InodeId, VolumeId};
 use crate::crypto::{CipherSuite, KeyRing, Passphrase};
-use crate::format::{Compression, FileKind, InodeRecord, VolumeMarker, encode_next_inode};
+use crate::format::{Compression, InodeRecord, VolumeMarker, encode_next_inode};
 use crate::keyslot::{Engine, Header, KeyslotError, NewVolume};
 use crate::meta::{Durability, MetaEngine, RecordKey, Records};
 use crate::store::{SseFacts, Store, StoreErrorKind};
@@ -149,34 +149,14 @@ pub(super) async fn write_first_records(
 ) -> Result<(), VolumeError> {
     let records = Records::new(engine, Arc::new(keys), Arc::clone(&parts.random));
     let mut txn = records.begin().await?;
-    txn.put(&RecordKey::inode(InodeId::ROOT), &root_record(&*parts.clock, parts.owner).encode());
+    txn.put(
+        &RecordKey::inode(InodeId::ROOT),
+        &InodeRecord::root(parts.clock.now(), parts.owner).encode(),
+    );
     let next = InodeId::ROOT.get() + 1;
     txn.put(&RecordKey::next_inode(), &encode_next_inode(next));
     let marker = VolumeMarker { volume: header.volume_id(), extent_bytes: header.extent_bytes() };
     txn.put(&RecordKey::volume_marker(), &marker.encode());
     txn.commit(Durability::Durable).await?;
     Ok(records.close().await?)
-}
-
-/// The root directory of a new volume: open to all to read, to its owner to write.
-fn root_record(clock: &dyn Clock, (uid, gid): (u32, u32)) -> InodeRecord {
-    let now = clock.now();
-    InodeRecord {
-        kind: FileKind::Directory,
-        mode: 0o755,
-        nlink: 2,
-        uid,
-        gid,
-        size: 0,
-        used_bytes: 0,
-        rdev: (0, 0),
-        atime: now,
-        mtime: now,
-        ctime: now,
-        version: 1,
-        parent: Some(InodeId::ROOT),
-        entries: 0,
-        verifier: None,
-        target: Bytes::new(),
-    }
 }
